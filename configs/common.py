@@ -1,0 +1,82 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Every field of a config, with what it means, and the methods' variants."""
+
+from ml_collections import config_dict
+
+# What follows the colon in --config=configs/NAME.py:VARIANT. 'pool' is the
+# paper's type I network, 'transform' its type II.
+_FIXED = dict(top='transform')
+VARIANTS = {
+  # The published method. Configs set their own gamma and alpha.
+  'haframe': dict(**_FIXED, method=dict(name='haframe', gamma=2.0, alpha=0.4)),
+  # Its frame under cross-entropy alone: what the cosine loss is there for.
+  'haframe_ce': dict(
+    **_FIXED, method=dict(name='haframe', gamma=2.0, alpha=0.0)
+  ),
+  # A simplex ETF in the place of the frame, under cross-entropy.
+  'etf': dict(**_FIXED, method=dict(name='etf')),
+  # A learned classifier on the same network as the fixed ones (type II) ...
+  'cross_entropy': dict(**_FIXED, method=dict(name='cross_entropy')),
+  # ... and on the plain one (type I).
+  'cross_entropy_type1': dict(top='pool', method=dict(name='cross_entropy')),
+}
+
+
+def get_config(variant: str | None = None) -> config_dict.ConfigDict:
+  """The fields that every config has.
+
+  Args:
+    variant: a key of `VARIANTS`; 'haframe' if None.
+  """
+  variant = variant or 'haframe'
+  if variant not in VARIANTS:
+    raise ValueError(
+      f'There is no variant {variant!r}; there are {", ".join(VARIANTS)}.'
+    )
+  return config_dict.create(
+    variant=variant,
+    # 'train' trains (or continues, or reports what is done); 'eval' measures
+    # the best checkpoint of a workdir on the test split.
+    mode='train',
+    # Fixes initial weights, order, augmentation and a frame's rotation.
+    seed=0,
+    # --- data
+    # A key of hafjax.data.SPECS.
+    dataset='synthetic',
+    # Where the data is; '' for the place that the data set has by default.
+    data_dir='',
+    # Built-in hierarchy or file; '' for the data set's own.
+    hierarchy='',
+    # 'lca_height' or 'lca_depth'; '' for what the data set's results use.
+    distance='',
+    # Images are zero-padded to this many pixels; None for their own size.
+    image_size=config_dict.placeholder(int),
+    # Border that random crops move in, and mirroring; None for the data
+    # set's own.
+    crop_padding=config_dict.placeholder(int),
+    flip=config_dict.placeholder(bool),
+    # --- network
+    # Backbone, a name for hafjax.models.build.
+    model='convnet',
+    # Type I ('pool') or type II ('transform') top, and the method on it.
+    **VARIANTS[variant],
+    # Compute type of the network: 'float32' or 'bfloat16'.
+    dtype='float32',
+    # --- optimisation: SGD, weight decay on everything that is learned
+    batch_size=64,
+    num_epochs=10,
+    # Peak rates; each falls to zero along a cosine.
+    lr=dict(backbone=0.01, transformation=0.01, classifier=0.1),
+    momentum=0.9,
+    weight_decay=5e-4,
+    # --- bookkeeping
+    # Examples a step in evaluation.
+    eval_batch_size=500,
+    # Epochs between evaluations; each saves a checkpoint.
+    eval_every=1,
+    # Class ranks at which hierarchical distances are reported.
+    ks=(1, 5, 20),
+    # Seconds between progress lines.
+    log_seconds=10.0,
+  )

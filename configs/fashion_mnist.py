@@ -1,0 +1,20 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Fashion-MNIST, 10 classes in a tree of height 3, on a small ConvNet.
+
+    python -m hafjax.main --config=configs/fashion_mnist.py \
+        --workdir=/tmp/hafjax/fashion_mnist
+
+Reads Debian's package dataset-fashion-mnist where it is installed, else TFDS.
+The last 500 training images of every class validate.
+"""
+
+from configs import common
+
+
+def get_config(variant=None):
+  config = common.get_config(variant)
+  config.dataset = 'fashion_mnist'
+  config.num_epochs = 10
+  config.ks = (1, 5)
+  return config

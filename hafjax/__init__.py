@@ -1,0 +1,4 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Better mistakes: hierarchy-aware frames for classification in JAX."""

@@ -1,0 +1,177 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A run on disk: what it is, where it has got to, and what came out.
+
+A working directory holds
+
+    run.json       the config, class paths and distances' kind: what the run is
+    checkpoints/   the latest state and the best by validation top-1
+    metrics.jsonl  one JSON object a line, as training went
+    results.json   written last: its presence means that the run is done
+
+A fixed frame is in none of them: it is a function of what run.json records,
+and continuing under another record is refused.
+"""
+
+import json
+import os
+import pathlib
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers
+
+# Fields that say where and how to run, not what the run is.
+_FREE_FIELDS = ('data_dir', 'mode', 'log_seconds', 'eval_batch_size')
+
+BEST_BY = 'val_top1'
+
+
+class CheckpointError(ValueError):
+  """A working directory that this run cannot use; says why and what to do."""
+
+
+def write_json(file: pathlib.Path, value):
+  """Writes JSON so that a kill leaves the old file or the new, whole."""
+  temporary = file.with_name(file.name + '.tmp')
+  temporary.write_text(json.dumps(value, indent=2) + '\n')
+  os.replace(temporary, file)
+
+
+def read_json(file: pathlib.Path):
+  try:
+    return json.loads(file.read_text())
+  except ValueError as error:
+    raise CheckpointError(
+      f'{file} is damaged ({error}): restore it, or use a new --workdir.'
+    ) from error
+
+
+def describe(config, hierarchy) -> dict:
+  """The record that makes two runs the same run, as JSON values."""
+  config = json.loads(config.to_json())
+  return dict(
+    config={k: v for k, v in config.items() if k not in _FREE_FIELDS},
+    classes=hierarchy.paths(),
+  )
+
+
+def _differences(old, new, name='') -> list[str]:
+  if isinstance(old, dict) and isinstance(new, dict):
+    found = []
+    for key in sorted(old.keys() | new.keys()):
+      inner = f'{name}.{key}' if name else key
+      found += _differences(old.get(key), new.get(key), inner)
+    return found
+  if old == new:
+    return []
+  if isinstance(old, list) and len(str(old)) > 80:
+    return [f'{name} (the hierarchy)' if name == 'classes' else name]
+  return [f'{name} (was {old!r}, now {new!r})']
+
+
+class Workdir:
+  """Reads and writes a run's directory."""
+
+  def __init__(self, folder: str | os.PathLike, record: dict):
+    """Opens a directory for a run, new or to be continued.
+
+    Args:
+      folder: the directory; made if it does not exist.
+      record: what the run is, from `describe`.
+
+    Raises:
+      CheckpointError: if another run's files are there, or nothing can be
+        written.
+    """
+    self.folder = pathlib.Path(folder).absolute()
+    run_file = self.folder / 'run.json'
+    if run_file.exists():
+      differences = _differences(read_json(run_file), record)
+      if differences:
+        raise CheckpointError(
+          f'{self.folder} holds a run that differs in '
+          f'{", ".join(differences)}: use another --workdir, or the settings '
+          'that it was started with.'
+        )
+    else:
+      try:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(run_file, record)
+      except OSError as error:
+        raise CheckpointError(
+          f'The working directory {self.folder} cannot be written: {error}.'
+        ) from error
+    self._manager = ocp.CheckpointManager(
+      self.folder / 'checkpoints',
+      options=ocp.CheckpointManagerOptions(
+        best_fn=lambda metrics: metrics[BEST_BY],
+        preservation_policy=checkpoint_managers.AnyPreservationPolicy(
+          [
+            checkpoint_managers.LatestN(1),
+            checkpoint_managers.BestN(
+              get_metric_fn=lambda metrics: metrics[BEST_BY], n=1
+            ),
+          ]
+        ),
+      ),
+    )
+
+  def results(self) -> dict | None:
+    """What came out, or None while the run is not done."""
+    file = self.folder / 'results.json'
+    return read_json(file) if file.exists() else None
+
+  def save(self, step: int, state, val_top1: float):
+    """Saves in the background; keeps the latest and the best."""
+    self._manager.save(
+      step, args=ocp.args.StandardSave(state), metrics={BEST_BY: val_top1}
+    )
+
+  def latest_step(self) -> int | None:
+    return self._manager.latest_step()
+
+  def best_step(self) -> int | None:
+    return self._manager.best_step()
+
+  def restore(self, step: int, state):
+    """The state saved at `step`, on the devices that `state` is on."""
+    target = jax.tree.map(ocp.tree.to_shape_dtype_struct, state)
+    return self._manager.restore(step, args=ocp.args.StandardRestore(target))
+
+  def wait(self):
+    """Returns when everything that was saved is on disk."""
+    self._manager.wait_until_finished()
+
+  def close(self):
+    self._manager.close()
+
+  # --- the log
+
+  def log(self, record: dict):
+    """Appends a line to metrics.jsonl."""
+    with open(self.folder / 'metrics.jsonl', 'a') as stream:
+      stream.write(json.dumps(record) + '\n')
+
+  def history(self) -> list[dict]:
+    """All lines of metrics.jsonl; a half-written last one is left out."""
+    file = self.folder / 'metrics.jsonl'
+    lines = file.read_text().splitlines() if file.exists() else []
+    records = []
+    for line in lines:
+      try:
+        records.append(json.loads(line))
+      except ValueError:
+        break
+    return records
+
+  def rewind_log(self, step: int):
+    """Drops what was logged after `step`: it is about to happen again."""
+    kept = [r for r in self.history() if r['step'] <= step]
+    file = self.folder / 'metrics.jsonl'
+    temporary = file.with_name(file.name + '.tmp')
+    temporary.write_text(''.join(json.dumps(r) + '\n' for r in kept))
+    os.replace(temporary, file)
+
+  def finish(self, results: dict):
+    write_json(self.folder / 'results.json', results)

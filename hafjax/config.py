@@ -1,0 +1,151 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What is checked before any work starts; all problems are told at once."""
+
+import numbers
+
+from hafjax import data
+from hafjax import methods
+from hafjax import models
+
+
+class ConfigError(ValueError):
+  """A config that cannot work; the message lists every problem."""
+
+
+def _is_integer(value) -> bool:
+  return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_number(value) -> bool:
+  return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _at_least(least):
+  return (
+    lambda value: _is_integer(value) and value >= least,
+    f'must be an integer of at least {least}',
+  )
+
+
+def _one_of(*values):
+  return (
+    lambda value: value in values,
+    f'must be one of {", ".join(map(repr, values))}',
+  )
+
+
+_TEXT = (lambda value: isinstance(value, str), 'must be text')
+_POSITIVE = (
+  lambda value: _is_number(value) and 0 < value < float('inf'),
+  'must be a positive number',
+)
+_FRACTION = (
+  lambda value: _is_number(value) and 0 <= value < 1,
+  'must be a number in [0, 1)',
+)
+
+
+def _optional(rule):
+  accept, words = rule
+  return (lambda value: value is None or accept(value)), f'{words}, or None'
+
+
+# Field -> (predicate, what the field must be). Fields with a point in them are
+# inside a group.
+RULES = {
+  'variant': _TEXT,
+  'mode': _one_of('train', 'eval'),
+  'seed': _at_least(0),
+  'dataset': _one_of(*data.SPECS),
+  'data_dir': _TEXT,
+  'hierarchy': _TEXT,
+  'distance': _one_of('', 'lca_height', 'lca_depth'),
+  'image_size': _optional(_at_least(1)),
+  'crop_padding': _optional(_at_least(0)),
+  'flip': _optional(_one_of(True, False)),
+  'model': _TEXT,
+  'top': _one_of('pool', 'transform'),
+  'dtype': _one_of('float32', 'bfloat16'),
+  'batch_size': _at_least(2),  # Batch statistics need two examples.
+  'num_epochs': _at_least(1),
+  'lr.backbone': _POSITIVE,
+  'lr.transformation': _POSITIVE,
+  'lr.classifier': _POSITIVE,
+  'momentum': _FRACTION,
+  'weight_decay': _FRACTION,
+  'eval_batch_size': _at_least(1),
+  'eval_every': _at_least(1),
+  'ks': (
+    lambda value: len(value) > 0 and all(_at_least(1)[0](k) for k in value),
+    'must be a list of positive integers',
+  ),
+  'log_seconds': _POSITIVE,
+  'synthetic.image_size': _at_least(4),
+  'synthetic.channels': _one_of(3),
+  'synthetic.train_per_class': _at_least(1),
+  'synthetic.val_per_class': _at_least(1),
+  'synthetic.test_per_class': _at_least(1),
+  'synthetic.noise': (
+    lambda value: _is_number(value) and 0 <= value < float('inf'),
+    'must be a number of at least 0',
+  ),
+  'synthetic.max_shift': _at_least(0),
+  'synthetic.seed': _at_least(0),
+}
+
+
+def _fields(config, prefix=''):
+  for name, value in config.items():
+    if name in ('lr', 'synthetic'):
+      yield from _fields(value, f'{prefix}{name}.')
+    else:
+      yield prefix + name, value
+
+
+def check(config, num_devices: int = 1):
+  """Raises ConfigError, listing every problem, if a config cannot work.
+
+  Args:
+    config: the run's, with the fields of `configs/common.py`.
+    num_devices: devices that share a batch.
+  """
+  problems = []
+  fields = dict(_fields(config))
+  method = fields.pop('method', None)
+  for name, (accept, words) in RULES.items():
+    if name.startswith('synthetic.') and config.get('dataset') != 'synthetic':
+      continue
+    if name not in fields:
+      problems.append(f'{name} is missing')
+    elif not accept(fields[name]):
+      problems.append(f'{name} {words}, got {fields[name]!r}')
+  unknown = sorted(fields.keys() - RULES.keys())
+  problems += [f'{name} is not a field' for name in unknown]
+  if method is None or 'name' not in method:
+    problems.append('method.name is missing')
+  else:
+    problems += _problems(methods.check, **method)
+  if isinstance(fields.get('model'), str):
+    problems += _problems(models.build, fields['model'])
+  for name in ('batch_size', 'eval_batch_size'):
+    size = fields.get(name)
+    if _is_integer(size) and size > 0 and size % num_devices:
+      problems.append(
+        f'{name} must be a multiple of the number of devices '
+        f'({num_devices}), got {size}'
+      )
+  if problems:
+    raise ConfigError(
+      'The config cannot work: '
+      + '; '.join(problem.rstrip('.') for problem in problems)
+      + '.'
+    )
+
+
+def _problems(function, *args, **kwargs) -> list[str]:
+  try:
+    function(*args, **kwargs)
+  except ValueError as error:
+    return [str(error)]
+  return []

@@ -1,0 +1,62 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to images inside the compiled step: pad, crop, flip, scale."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, UInt8
+
+
+def zero_pad(images, image_size: int):
+  """Centres images in a black square of `image_size` pixels."""
+  before = (image_size - images.shape[1]) // 2
+  after = image_size - images.shape[1] - before
+  return jnp.pad(images, ((0, 0), (before, after), (before, after), (0, 0)))
+
+
+def normalise(
+  images: UInt8[Array, 'b h w c'],
+  mean: tuple[float, ...],
+  std: tuple[float, ...],
+) -> Float[Array, 'b h w c']:
+  """Bytes to floats of mean 0 and variance 1: (x / 255 - mean) / std."""
+  scale = 1 / (255 * jnp.asarray(std, jnp.float32))
+  shift = jnp.asarray(mean, jnp.float32) / jnp.asarray(std, jnp.float32)
+  expand = (None, None, None, slice(None))
+  return images.astype(jnp.float32) * scale[expand] - shift[expand]
+
+
+def crop_and_flip(
+  images: UInt8[Array, 'b h w c'],
+  key: jax.Array,
+  padding: int,
+  flip: bool,
+) -> UInt8[Array, 'b h w c']:
+  """Random crops of the reflect-padded images, half of them mirrored.
+
+  Args:
+    images: uint8[B, h, w, c].
+    key: one JAX key for the whole batch; example i draws from its i-th part,
+      so that the result does not depend on how the batch is sharded.
+    padding: border on each side that the crop moves in, in pixels.
+    flip: whether to mirror left and right with probability one half.
+
+  Returns:
+    uint8[B, h, w, c].
+  """
+  count, height, width, _ = images.shape
+  row_key, column_key, flip_key = jax.random.split(key, 3)
+  if padding:
+    border = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+    padded = jnp.pad(images, border, mode='reflect')
+    span = 2 * padding + 1
+    top = jax.random.randint(row_key, (count,), 0, span)
+    left = jax.random.randint(column_key, (count,), 0, span)
+    rows = top[:, None] + jnp.arange(height)[None]
+    columns = left[:, None] + jnp.arange(width)[None]
+    example = jnp.arange(count)[:, None, None]
+    images = padded[example, rows[:, :, None], columns[:, None, :]]
+  if flip:
+    mirrored = jax.random.bernoulli(flip_key, 0.5, (count, 1, 1, 1))
+    images = jnp.where(mirrored, images[:, :, ::-1], images)
+  return images

@@ -1,0 +1,122 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A run's data: splits in memory, and which examples make up a step."""
+
+import dataclasses
+
+import numpy as np
+
+from hafjax import hierarchy as hierarchy_lib
+from hafjax.data import augment
+from hafjax.data import sources
+from hafjax.data import specs
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+  """Everything that training and evaluation need to know of the data.
+
+  Attributes:
+    hierarchy: the tree; labels are indices into its `class_names`.
+    distances: int32[K, K] of the kind that the spec asks for.
+    splits: `Arrays` by name: 'train', 'val', 'test'.
+    image_shape: (h, w, c) as the network sees it.
+    mean: per channel, of pixels in [0, 1].
+    std: per channel.
+    crop_padding: see `specs.Spec`.
+    flip: see `specs.Spec`.
+  """
+
+  hierarchy: hierarchy_lib.Hierarchy
+  distances: np.ndarray
+  splits: dict[str, sources.Arrays]
+  image_shape: tuple[int, int, int]
+  mean: tuple[float, ...]
+  std: tuple[float, ...]
+  crop_padding: int
+  flip: bool
+
+  def preprocess(self, images, key=None):
+    """uint8 images to what the network sees; augmented if there is a key."""
+    images = augment.zero_pad(images, self.image_shape[0])
+    if key is not None:
+      images = augment.crop_and_flip(images, key, self.crop_padding, self.flip)
+    return augment.normalise(images, self.mean, self.std)
+
+
+def load(config) -> DataSet:
+  """Reads the data set that a config names.
+
+  Args:
+    config: fields `dataset`, `data_dir`, `hierarchy`, `distance`,
+      `image_size`, `crop_padding`, `flip` (and `synthetic` where that is the
+      data set); see `configs/common.py`.
+
+  Raises:
+    DataError: if the data cannot be had, or does not fit the hierarchy.
+    HierarchyError: if the hierarchy's file is bad.
+  """
+  spec = specs.SPECS[config.dataset]
+  hierarchy = hierarchy_lib.load_hierarchy(config.hierarchy or spec.hierarchy)
+  splits = dict(spec.read(hierarchy, config))
+  if 'val' not in splits:
+    splits['train'], splits['val'] = sources.hold_out(
+      splits['train'], spec.val_per_class
+    )
+  height, width, channels = splits['train'].images.shape[1:]
+  size = config.image_size or height
+  if size < max(height, width):
+    raise sources.DataError(
+      f'image_size={size} is smaller than the images ({height} x {width}), '
+      'and images are padded, never shrunk.'
+    )
+
+  def override(value, default):
+    return default if value is None else value
+
+  return DataSet(
+    hierarchy=hierarchy,
+    distances=hierarchy.distances(config.distance or spec.distance),
+    splits=splits,
+    image_shape=(size, size, channels),
+    mean=spec.mean,
+    std=spec.std,
+    crop_padding=override(config.crop_padding, spec.crop_padding),
+    flip=override(config.flip, spec.flip),
+  )
+
+
+def training_order(num_examples: int, batch_size: int, seed: int):
+  """Which examples make up each step: a fresh shuffle every epoch.
+
+  Args:
+    num_examples: size of the training split.
+    batch_size: examples a step. Batches run across epoch boundaries, so that
+      every example is seen equally often.
+    seed: fixes all of it.
+
+  Returns:
+    A sequence: `order[step]` is int64[batch_size], a function of the arguments
+    and the step alone, which is why a resumed run needs no iterator state.
+  """
+  import grain
+
+  return (
+    grain.MapDataset.range(num_examples)
+    .seed(seed)
+    .shuffle()
+    .repeat()
+    .batch(batch_size)
+  )
+
+
+def evaluation_batches(num_examples: int, batch_size: int):
+  """Yields (indices, mask) of equal length that cover every example once.
+
+  The last batch is filled up with example 0, masked out: one compiled shape,
+  on any number of devices, and nothing dropped or counted twice.
+  """
+  for start in range(0, num_examples, batch_size):
+    indices = np.arange(start, start + batch_size, dtype=np.int32)
+    mask = indices < num_examples
+    yield np.where(mask, indices, 0), mask

@@ -1,0 +1,314 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Where images come from: TFDS, IDX files, or a tree's own diffusion.
+
+A source returns whole splits as arrays in memory; everything random about
+*training* (order, augmentation) happens later, from the seed and the step.
+"""
+
+import dataclasses
+import gzip
+import pathlib
+
+from absl import logging
+import numpy as np
+
+from hafjax import hierarchy as hierarchy_lib
+
+# Where Debian's package dataset-fashion-mnist puts its files.
+DEBIAN_FASHION_MNIST = '/usr/share/datasets/fashion-mnist'
+
+_IDX_UINT8 = 0x08
+
+
+class DataError(ValueError):
+  """A data set that cannot be read; the message says what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrays:
+  """One split: images uint8[N, h, w, c] and class indices int32[N]."""
+
+  images: np.ndarray
+  labels: np.ndarray
+
+  def __len__(self) -> int:
+    return len(self.labels)
+
+  def take(self, indices: np.ndarray) -> 'Arrays':
+    return Arrays(self.images[indices], self.labels[indices])
+
+
+def hold_out(arrays: Arrays, per_class: int) -> tuple[Arrays, Arrays]:
+  """Splits off the last `per_class` examples of every class.
+
+  Args:
+    arrays: the official training split, in its published order.
+    per_class: validation examples of each class.
+
+  Returns:
+    (train, validation), both in the original order.
+
+  Raises:
+    DataError: if a class would have nothing left to train on.
+  """
+  held = np.zeros(len(arrays), bool)
+  for label in np.unique(arrays.labels):
+    members = np.flatnonzero(arrays.labels == label)
+    if len(members) <= per_class:
+      raise DataError(
+        f'Class {label} has {len(members)} training images, so the last '
+        f'{per_class} of each class cannot be held out for validation.'
+      )
+    held[members[len(members) - per_class :]] = True
+  return (
+    arrays.take(np.flatnonzero(~held)),
+    arrays.take(np.flatnonzero(held)),
+  )
+
+
+# --- IDX files (MNIST's format) ----------------------------------------------
+
+
+def read_idx(file: str | pathlib.Path) -> np.ndarray:
+  """Reads an IDX file of bytes, gzipped or not.
+
+  Args:
+    file: path; a name that ends in .gz is decompressed.
+
+  Returns:
+    uint8 array of the shape in the file's header.
+
+  Raises:
+    DataError: if the file is missing, truncated, or not an IDX file of bytes.
+  """
+  file = pathlib.Path(file)
+  opener = gzip.open if file.suffix == '.gz' else open
+  try:
+    with opener(file, 'rb') as stream:
+      content = stream.read()
+  except (OSError, EOFError, gzip.zlib.error) as error:
+    raise DataError(f'{file} cannot be read: {error}.') from error
+  rank = content[3] if len(content) >= 4 else 0
+  header = 4 + 4 * rank
+  if content[:3] != bytes([0, 0, _IDX_UINT8]) or not rank:
+    raise DataError(f'{file} is not an IDX file of unsigned bytes.')
+  shape = tuple(int(n) for n in np.frombuffer(content[4:header], '>u4'))
+  expected = int(np.prod(shape, dtype=object)) if len(shape) == rank else -1
+  if len(content) - header != expected:
+    raise DataError(
+      f'{file} is truncated or damaged: its header announces shape {shape}, '
+      f'but {max(len(content) - header, 0)} bytes follow.'
+    )
+  return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def _idx_file(folder: pathlib.Path, name: str) -> pathlib.Path:
+  zipped = folder / f'{name}.gz'
+  return zipped if zipped.exists() else folder / name
+
+
+def has_idx(folder: str | pathlib.Path) -> bool:
+  return _idx_file(pathlib.Path(folder), 'train-images-idx3-ubyte').exists()
+
+
+def idx_splits(folder: str | pathlib.Path) -> dict[str, Arrays]:
+  """MNIST-like train and test splits from a folder of four IDX files."""
+  folder = pathlib.Path(folder)
+  splits = {}
+  for split, prefix in (('train', 'train'), ('test', 't10k')):
+    image_file = _idx_file(folder, f'{prefix}-images-idx3-ubyte')
+    label_file = _idx_file(folder, f'{prefix}-labels-idx1-ubyte')
+    images, labels = read_idx(image_file), read_idx(label_file)
+    if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+      raise DataError(
+        f'{image_file} (shape {images.shape}) and {label_file} (shape '
+        f'{labels.shape}) do not belong together.'
+      )
+    splits[split] = Arrays(images[..., None], labels.astype(np.int32))
+  return splits
+
+
+# --- TensorFlow Datasets -----------------------------------------------------
+
+
+def tfds_splits(
+  name: str,
+  data_dir: str,
+  class_names: tuple[str, ...] | None = None,
+) -> dict[str, Arrays]:
+  """Train and test splits of an image data set through TFDS and Grain.
+
+  Downloads and prepares on first use, with TFDS's own progress bar.
+
+  Args:
+    name: TFDS name, such as 'cifar100'.
+    data_dir: where TFDS keeps data sets; '' for its default (~/tensorflow_
+      datasets).
+    class_names: names that TFDS's labels must have, in order; None where TFDS
+      spells them in a way of its own.
+
+  Raises:
+    DataError: if the data set is neither prepared nor can be downloaded, or
+      its classes are other ones.
+  """
+  import grain
+  import requests
+  import tensorflow_datasets as tfds
+
+  # Random access, as Grain reads, needs ArrayRecord files.
+  try:
+    builder = tfds.builder(
+      name, data_dir=data_dir or None, file_format='array_record'
+    )
+    if not builder.is_prepared():
+      # TFDS would try for minutes before it gives up without a network.
+      requests.head(builder.info.homepage, timeout=10)
+    builder.download_and_prepare()
+    sources = builder.as_data_source(split=['train', 'test'])
+  except Exception as error:  # TFDS and its downloaders raise many kinds.
+    logging.info('What TFDS said: %s', error)
+    raise DataError(
+      f'{name} is not prepared in {data_dir or "~/tensorflow_datasets"} and '
+      f'could not be downloaded ({type(error).__name__}): prepare it where '
+      f'there is a network (python -c "import tensorflow_datasets as tfds; '
+      f"tfds.builder('{name}', data_dir='DIR', file_format='array_record')"
+      '.download_and_prepare()") and point --config.data_dir at a copy of '
+      'DIR, or run --config=configs/quickstart.py, which needs no data.'
+    ) from error
+
+  found = tuple(builder.info.features['label'].names)
+  if class_names is not None and found != class_names:
+    raise DataError(
+      f'TFDS lists other classes for {name} than its hierarchy: '
+      + _name_differences(found, class_names)
+    )
+  splits = {}
+  for split, source in zip(('train', 'test'), sources, strict=True):
+    examples = grain.MapDataset.source(source).to_iter_dataset()
+    examples = [(e['image'], e['label']) for e in examples]
+    images, labels = zip(*examples, strict=True)
+    splits[split] = Arrays(np.stack(images), np.asarray(labels, np.int32))
+  return splits
+
+
+def _name_differences(found, expected) -> str:
+  differences = [
+    f'{what} {", ".join(repr(n) for n in sorted(names)[:5])}'
+    + (f' and {len(names) - 5} more' if len(names) > 5 else '')
+    for what, names in (
+      ('only in the data:', set(found) - set(expected)),
+      ('only in the hierarchy:', set(expected) - set(found)),
+    )
+    if names
+  ]
+  return '; '.join(differences) or 'the same names in another order.'
+
+
+def relabel(
+  splits: dict[str, Arrays],
+  class_names: tuple[str, ...],
+  hierarchy: hierarchy_lib.Hierarchy,
+) -> dict[str, Arrays]:
+  """Renumbers labels from the data's class order to the hierarchy's.
+
+  Raises:
+    DataError: if data and hierarchy do not have the same classes.
+  """
+  if set(class_names) != set(hierarchy.class_names):
+    raise DataError(
+      'Data and hierarchy have different classes: '
+      + _name_differences(class_names, hierarchy.class_names)
+    )
+  position = {name: i for i, name in enumerate(hierarchy.class_names)}
+  table = np.array([position[name] for name in class_names], np.int32)
+  return {
+    split: Arrays(arrays.images, table[arrays.labels])
+    for split, arrays in splits.items()
+  }
+
+
+# --- Synthetic hierarchical images -------------------------------------------
+
+
+def diffusion_templates(
+  hierarchy: hierarchy_lib.Hierarchy,
+  image_size: int,
+  channels: int,
+  seed: int,
+) -> np.ndarray:
+  """Class templates by branching diffusion down the tree.
+
+  Every node's template is its parent's plus an independent smooth random
+  field of the same variance, so the covariance of two classes grows with the
+  depth of their lowest common ancestor (Saxe, McClelland and Ganguli 2019,
+  PNAS 116, in pixels instead of binary features).
+
+  Returns:
+    float32[K, image_size, image_size, channels], unit variance over classes'
+    pixels on average.
+  """
+  rng = np.random.default_rng([seed, 0])
+  frequencies = np.fft.fftfreq(image_size)[:, None] ** 2
+  frequencies = frequencies + np.fft.fftfreq(image_size)[None, :] ** 2
+  # Blobs about a sixth of the image wide: large enough to survive a shift.
+  lowpass = np.exp(-frequencies * (image_size / 6) ** 2 * 2)[..., None]
+  shape = (image_size, image_size, channels)
+  templates = np.zeros((hierarchy.num_nodes, *shape), np.float32)
+  for node, parent in enumerate(hierarchy.parents):
+    if parent < 0:
+      continue  # The root's template is common to all classes: left at zero.
+    noise = np.fft.fft2(rng.standard_normal(shape), axes=(0, 1))
+    field = np.fft.ifft2(noise * lowpass, axes=(0, 1)).real
+    templates[node] = templates[parent] + field / field.std()
+  leaves = templates[hierarchy.leaves]
+  return leaves / leaves.std()
+
+
+def synthetic_splits(
+  hierarchy: hierarchy_lib.Hierarchy,
+  *,
+  image_size: int,
+  channels: int = 3,
+  train_per_class: int,
+  val_per_class: int,
+  test_per_class: int,
+  noise: float,
+  max_shift: int,
+  seed: int = 0,
+) -> dict[str, Arrays]:
+  """Images whose similarities follow a tree, for any tree and size.
+
+  An image is its class's template (see `diffusion_templates`), cyclically
+  shifted by up to `max_shift` pixels each way, plus white noise.
+
+  Args:
+    hierarchy: any tree.
+    image_size: height and width in pixels.
+    channels: colour channels.
+    train_per_class: training images of each class, and so on for the others.
+    val_per_class: validation images of each class.
+    test_per_class: test images of each class.
+    noise: standard deviation of the noise; the templates' is 1.
+    max_shift: largest shift in pixels, inclusive.
+    seed: fixes templates and images; `seed` is the data set, not the run.
+
+  Returns:
+    Arrays by split name.
+  """
+  templates = diffusion_templates(hierarchy, image_size, channels, seed)
+  splits = {}
+  counts = dict(train=train_per_class, val=val_per_class, test=test_per_class)
+  for number, (split, per_class) in enumerate(counts.items()):
+    rng = np.random.default_rng([seed, 1 + number])
+    labels = np.repeat(np.arange(hierarchy.num_classes), per_class)
+    shifts = rng.integers(-max_shift, max_shift + 1, (2, len(labels), 1))
+    rows, columns = (np.arange(image_size) + shifts) % image_size
+    example = labels[:, None, None]
+    images = templates[example, rows[:, :, None], columns[:, None, :]]
+    images = images + noise * rng.standard_normal(images.shape, np.float32)
+    # Four standard deviations fill the byte range.
+    scale = 255 / (8 * np.sqrt(1 + noise**2))
+    images = np.clip(np.round(127.5 + scale * images), 0, 255)
+    splits[split] = Arrays(images.astype(np.uint8), labels.astype(np.int32))
+  return splits

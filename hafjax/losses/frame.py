@@ -1,0 +1,85 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Losses that draw features to the class vectors of a fixed frame."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+import optax
+
+# The published code's floor on norms, below which a feature has no direction.
+_MIN_NORM = 1e-8
+
+
+def unit(features: Float[Array, '*b d']) -> Float[Array, '*b d']:
+  """Features divided by their norm; the zero vector stays zero.
+
+  Args:
+    features: [..., d]; half precision is raised to float32.
+
+  Returns:
+    float[..., d], rows of norm 1 (0 for zero rows, whose gradient is finite).
+  """
+  features = features.astype(jnp.promote_types(features.dtype, jnp.float32))
+  square = jnp.sum(features**2, axis=-1, keepdims=True)
+  tiny = square < _MIN_NORM**2
+  # Both branches of a where are differentiated: neither may divide by zero.
+  norm = jnp.sqrt(jnp.where(tiny, 1.0, square))
+  return features / jnp.where(tiny, _MIN_NORM, norm)
+
+
+def cosine_frame_loss(
+  features: Float[Array, 'b d'],
+  frame: Float[Array, 'k d'],
+  labels: Int[Array, 'b'],
+) -> Float[Array, 'b']:
+  """Squared errors of the cosines to all class vectors.
+
+  The sum over classes c of (w_c . f - w_c . w_y)^2, f the feature's direction:
+  zero where a feature points at its own class vector. Computed as
+  |W (f - w_y)|^2, which needs no table of similarities.
+
+  Args:
+    features: raw features, [B, d]; only their directions matter.
+    frame: unit-norm class vectors, [K, d].
+    labels: class indices, int[B].
+
+  Returns:
+    float[B], summed over classes, not averaged. HAFrame, arXiv 2303.05689,
+    equation for the cosine loss.
+  """
+  direction = unit(features)
+  frame = jnp.asarray(frame, direction.dtype)
+  error = direction - frame[labels]
+  return jnp.sum((error @ frame.T) ** 2, axis=-1)
+
+
+def haframe_loss(
+  features: Float[Array, 'b d'],
+  frame: Float[Array, 'k d'],
+  labels: Int[Array, 'b'],
+  alpha: float | Float[Array, ''],
+  beta: float | Float[Array, ''] | None = None,
+) -> Float[Array, 'b']:
+  """beta times cross-entropy plus alpha times the cosine loss.
+
+  Args:
+    features: raw features, [B, d].
+    frame: unit-norm class vectors, the fixed classifier, [K, d]; logits are
+      features @ frame.T.
+    labels: class indices, int[B].
+    alpha: weight of the cosine loss.
+    beta: weight of the cross-entropy; None for 1 - alpha where alpha <= 1, and
+      1 above.
+
+  Returns:
+    float[B]. HAFrame, arXiv 2303.05689.
+  """
+  if beta is None:
+    beta = jnp.where(jnp.asarray(alpha) <= 1, 1 - alpha, 1.0)
+  features = features.astype(jnp.promote_types(features.dtype, jnp.float32))
+  frame = jnp.asarray(frame, features.dtype)
+  cross_entropy = optax.losses.softmax_cross_entropy_with_integer_labels(
+    features @ frame.T, labels
+  )
+  cosine = cosine_frame_loss(features, frame, labels)
+  return beta * cross_entropy + alpha * cosine

@@ -1,0 +1,103 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a method is, and how a config finds one."""
+
+from collections.abc import Callable
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+
+from flax import linen as nn
+import jax
+import numpy as np
+
+from hafjax import hierarchy as hierarchy_lib
+
+
+class MethodError(ValueError):
+  """A method that does not exist or was given the wrong parameters."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+  """What a method may depend on.
+
+  Attributes:
+    hierarchy: the class tree, K classes.
+    distances: int[K, K], of the kind that the data set asks for.
+    feature_dim: d, the width of the features that the head receives.
+    seed: for anything random that the method fixes for good.
+  """
+
+  hierarchy: hierarchy_lib.Hierarchy
+  distances: np.ndarray
+  feature_dim: int
+  seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+  """A way to train and to score.
+
+  Attributes:
+    head: features float32[B, d] -> outputs, a dict with 'features' and
+      'logits' at least.
+    loss: (outputs, labels int[B], progress) -> float[B]; progress is the
+      fraction of training done, in [0, 1).
+    scores: outputs -> float[B, K], larger for likelier classes.
+    frame: the fixed class vectors, float64[K, d], where there are any.
+  """
+
+  head: nn.Module
+  loss: Callable[[dict, jax.Array, jax.Array], jax.Array]
+  scores: Callable[[dict], jax.Array] = lambda outputs: outputs['logits']
+  frame: np.ndarray | None = None
+
+
+def names() -> tuple[str, ...]:
+  """Names of all methods."""
+  folder = importlib.import_module('hafjax.methods').__path__
+  modules = (module.name for module in pkgutil.iter_modules(folder))
+  return tuple(sorted(set(modules) - {'base'}))
+
+
+def check(name: str, **parameters):
+  """Raises MethodError if `build` would not accept these arguments."""
+  if name not in names():
+    raise MethodError(
+      f'There is no method {name!r}; there are {", ".join(names())}.'
+    )
+  signature = inspect.signature(_module(name).build)
+  accepted = [p for p in signature.parameters if p != 'task']
+  required = [
+    p
+    for p in accepted
+    if signature.parameters[p].default is inspect.Parameter.empty
+  ]
+  problems = [f'has no {p!r}' for p in parameters if p not in accepted]
+  problems += [f'needs {p!r}' for p in required if p not in parameters]
+  if problems:
+    raise MethodError(
+      f'The method {name!r} {" and ".join(problems)}; its parameters are '
+      f'{", ".join(accepted) or "none"}.'
+    )
+
+
+def build(task: Task, *, name: str, **parameters) -> Method:
+  """The method of that name for a task.
+
+  Args:
+    task: see `Task`.
+    name: one of `names()`.
+    **parameters: the method's own, as in its file.
+
+  Raises:
+    MethodError: if there is no such method, or it has other parameters.
+  """
+  check(name, **parameters)
+  return _module(name).build(task, **parameters)
+
+
+def _module(name: str):
+  return importlib.import_module(f'hafjax.methods.{name}')

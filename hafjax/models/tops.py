@@ -1,0 +1,61 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""From a feature map to features: pooling alone, or a transformation."""
+
+from typing import Any
+
+from flax import linen as nn
+import jax.numpy as jnp
+
+from hafjax.models import conv
+
+
+class PoolTop(nn.Module):
+  """Type I: global average pooling, nothing learned."""
+
+  @nn.compact
+  def __call__(self, feature_map, train: bool):
+    """[B, h, w, C] -> [B, C]."""
+    del train
+    return feature_map.mean((1, 2))
+
+
+class TransformTop(nn.Module):
+  """Type II: the HAFrame paper's transformation (arXiv 2303.05689).
+
+  A 1x1 convolution without bias before average pooling, BatchNorm, and two
+  residual layers of Dense-BatchNorm-PReLU-Dense-BatchNorm-PReLU.
+
+  Attributes:
+    dim: d, width throughout; the paper's is the number of classes.
+    dtype: of computation; parameters and statistics are float32.
+    bn_momentum: decay of BatchNorm's running statistics.
+  """
+
+  dim: int
+  dtype: Any = jnp.float32
+  bn_momentum: float = 0.9
+
+  @nn.compact
+  def __call__(self, feature_map, train: bool):
+    """[B, h, w, C] -> [B, d]."""
+
+    def norm(name):
+      return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=self.bn_momentum,
+        dtype=self.dtype,
+        name=name,
+      )
+
+    x = conv.Conv(self.dim, 1, dtype=self.dtype, name='conv')(feature_map)
+    x = norm('norm')(x.mean((1, 2)))
+    for layer in (1, 2):
+      y = x
+      for half in ('a', 'b'):
+        suffix = f'{layer}{half}'
+        y = nn.Dense(self.dim, dtype=self.dtype, name=f'dense{suffix}')(y)
+        y = norm(f'norm{suffix}')(y)
+        y = nn.PReLU(negative_slope_init=0.25, name=f'prelu{suffix}')(y)
+      x = x + y
+    return x

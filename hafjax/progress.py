@@ -1,0 +1,99 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a run tells while it goes: speed, ETA, and TensorBoard's scalars."""
+
+import os
+import time
+
+from absl import logging
+
+
+def duration(seconds: float) -> str:
+  """Seconds as h:mm:ss, or m:ss under an hour."""
+  minutes, seconds = divmod(round(seconds), 60)
+  hours, minutes = divmod(minutes, 60)
+  if hours:
+    return f'{hours}:{minutes:02d}:{seconds:02d}'
+  return f'{minutes}:{seconds:02d}'
+
+
+class Progress:
+  """Logs a line with speed and ETA every so many seconds."""
+
+  def __init__(
+    self, start: int, num_steps: int, batch_size: int, every_seconds: float
+  ):
+    from clu import periodic_actions
+
+    self._start = start
+    self._num_steps = num_steps
+    self._batch_size = batch_size
+    self._paused = 0.0
+    self._began = None
+    self._action = periodic_actions.PeriodicCallback(
+      every_secs=every_seconds,
+      on_steps=[num_steps],
+      callback_fn=self._tell,
+    )
+
+  def __call__(self, step: int, sync):
+    """After a step; `sync` waits for the devices before the clock is read."""
+    if self._began is None:
+      # The first step compiles: the clock starts behind it.
+      sync()
+      self._began, self._start = time.monotonic(), step
+    self._action(step, sync=sync)
+
+  def pause(self):
+    """A context in which the clock stands, for evaluation."""
+    return _Pause(self)
+
+  def speed(self, step: int) -> float:
+    """Training steps a second since the first, evaluation not counted."""
+    if self._began is None or step <= self._start:
+      return 0.0
+    elapsed = time.monotonic() - self._began - self._paused
+    return (step - self._start) / max(elapsed, 1e-9)
+
+  def _tell(self, step: int, t: float, sync):
+    del t  # Read before the devices were waited for.
+    sync()
+    speed = self.speed(step)
+    if not speed:
+      return
+    logging.info(
+      'step %d/%d (%.0f%%), %.1f steps/s, %s images/s, ETA %s',
+      step,
+      self._num_steps,
+      100 * step / self._num_steps,
+      speed,
+      f'{speed * self._batch_size:,.0f}',
+      duration((self._num_steps - step) / speed),
+    )
+
+
+class _Pause:
+  def __init__(self, progress: Progress):
+    self._progress = progress
+
+  def __enter__(self):
+    self._entered = time.monotonic()
+
+  def __exit__(self, *_):
+    self._progress._paused += time.monotonic() - self._entered
+
+
+def tensorboard(folder: str | os.PathLike):
+  """A CLU writer of TensorBoard events."""
+  from clu import metric_writers
+
+  return metric_writers.AsyncMultiWriter(
+    [metric_writers.SummaryWriter(os.fspath(folder))]
+  )
+
+
+def log_parameters(params):
+  """Logs names, shapes and sizes of all parameters."""
+  from clu import parameter_overview
+
+  parameter_overview.log_parameter_overview(params)

@@ -1,0 +1,43 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures that several test files share."""
+
+import os
+import pathlib
+import tempfile
+
+# Set before jax is imported: compiling dominates the suite's time, and the
+# same small programs return in every run.
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+os.environ.setdefault(
+  'JAX_COMPILATION_CACHE_DIR',
+  os.path.join(tempfile.gettempdir(), 'hafjax_test_compilation_cache'),
+)
+os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.3')
+
+import jax
+import numpy as np
+import pytest
+
+SHARED = pathlib.Path(__file__).resolve().parents[2] / 'shared'
+
+
+@pytest.fixture
+def reference():
+  """Loads a file of reference figures; skips where there are none."""
+
+  def load(name: str) -> dict[str, np.ndarray]:
+    file = SHARED / 'reference' / f'{name}.npz'
+    if not file.exists():
+      pytest.skip(f'{file} is not on this machine')
+    with np.load(file) as arrays:
+      return dict(arrays)
+
+  return load
+
+
+@pytest.fixture
+def x64():
+  """Runs a test in float64."""
+  with jax.enable_x64(True):
+    yield

@@ -1,0 +1,249 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+import gzip
+import os
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import cifar100
+from configs import fashion_mnist
+from configs import quickstart
+from hafjax import data
+from hafjax import hierarchy as hierarchy_lib
+from hafjax.data import augment
+from hafjax.data import pipeline
+from hafjax.data import sources
+
+
+def write_idx(file, array, magic=None):
+  header = bytes([0, 0, 8, array.ndim]) if magic is None else magic
+  shape = np.array(array.shape, '>u4').tobytes()
+  with gzip.open(file, 'wb') as stream:
+    stream.write(header + shape + array.tobytes())
+
+
+@pytest.fixture
+def idx_folder(tmp_path):
+  """Fashion-MNIST's format: 600 images of each class, pixels say which."""
+  for prefix, per_class in (('train', 502), ('t10k', 3)):
+    labels = np.tile(np.arange(10, dtype=np.uint8), per_class)
+    images = np.zeros((len(labels), 28, 28), np.uint8)
+    images[:, 0, 0] = labels
+    images[:, 0, 1] = np.arange(len(labels)) // 10 % 256
+    write_idx(tmp_path / f'{prefix}-images-idx3-ubyte.gz', images)
+    write_idx(tmp_path / f'{prefix}-labels-idx1-ubyte.gz', labels)
+  return tmp_path
+
+
+def test_fashion_mnist_from_idx_files(idx_folder):
+  config = fashion_mnist.get_config()
+  config.data_dir = str(idx_folder)
+  loaded = data.load(config)
+  sizes = {name: len(arrays) for name, arrays in loaded.splits.items()}
+  assert sizes == dict(train=20, val=5000, test=30)
+  for arrays in loaded.splits.values():
+    np.testing.assert_array_equal(arrays.images[:, 0, 0, 0], arrays.labels)
+  # The first two of every class train, the last 500 validate.
+  assert set(loaded.splits['train'].images[:, 0, 1, 0]) == {0, 1}
+  assert loaded.image_shape == (28, 28, 1)
+  assert loaded.distances.max() == loaded.hierarchy.height == 3
+
+
+def test_labels_follow_the_hierarchys_class_order(idx_folder, tmp_path):
+  tree = hierarchy_lib.load_hierarchy('fashion_mnist')
+  reversed_paths = tree.paths()[::-1]
+  file = tmp_path / 'reversed.txt'
+  file.write_text('\n'.join(reversed_paths))
+  config = fashion_mnist.get_config()
+  config.data_dir, config.hierarchy = str(idx_folder), str(file)
+  test = data.load(config).splits['test']
+  np.testing.assert_array_equal(9 - test.images[:, 0, 0, 0], test.labels)
+
+
+def test_other_classes_are_told_by_name(idx_folder, tmp_path):
+  file = tmp_path / 'other.txt'
+  paths = hierarchy_lib.load_hierarchy('fashion_mnist').paths()
+  file.write_text('\n'.join([*paths[:-1], 'root/hats/hats/fedora']))
+  config = fashion_mnist.get_config()
+  config.data_dir, config.hierarchy = str(idx_folder), str(file)
+  with pytest.raises(
+    ValueError, match=r"only in the data: .*; only in the hierarchy: 'fedora'"
+  ):
+    data.load(config)
+
+
+@pytest.mark.parametrize(
+  'damage, message',
+  [
+    (lambda f: f.write_bytes(f.read_bytes()[:50]), 'cannot be read'),
+    (lambda f: f.write_bytes(b'not gzip'), 'cannot be read'),
+    (lambda f: f.unlink(), 'cannot be read'),
+    (lambda f: write_idx(f, np.zeros((2, 2)), bytes(3)), 'not an IDX file'),
+    (lambda f: write_idx(f, np.zeros(0, np.uint8), b'\0\0\10\3'), 'truncated'),
+    (
+      lambda f: write_idx(f, np.zeros((4, 28, 28), np.uint8)),
+      'do not belong together',
+    ),
+  ],
+)
+def test_damaged_idx_files_are_told(idx_folder, damage, message):
+  damage(idx_folder / 't10k-images-idx3-ubyte.gz')
+  with pytest.raises(data.DataError, match=message):
+    sources.idx_splits(idx_folder)
+
+
+@pytest.mark.skipif(
+  not os.path.isdir(sources.DEBIAN_FASHION_MNIST),
+  reason='needs the Debian package dataset-fashion-mnist',
+)
+def test_the_real_fashion_mnist_has_the_published_statistics():
+  splits = sources.idx_splits(sources.DEBIAN_FASHION_MNIST)
+  pixels = splits['train'].images / 255
+  spec = data.SPECS['fashion_mnist']
+  assert pixels.mean() == pytest.approx(spec.mean[0], abs=1e-4)
+  assert pixels.std() == pytest.approx(spec.std[0], abs=1e-4)
+  for name, per_class in (('train', 6000), ('test', 1000)):
+    assert set(np.bincount(splits[name].labels)) == {per_class}
+
+
+def test_cifar100_through_tfds(monkeypatch):
+  import requests
+  import tensorflow_datasets as tfds
+
+  monkeypatch.setattr(requests, 'head', lambda *args, **kwargs: None)
+  config = cifar100.get_config()
+  # TFDS's mock draws labels at random: enough of each class for a hold-out.
+  with tfds.testing.mock_data(num_examples=9000):
+    loaded = data.load(config)
+  assert len(loaded.splits['val']) == 5000
+  assert set(np.bincount(loaded.splits['val'].labels)) == {50}
+  assert loaded.splits['test'].images.shape == (9000, 32, 32, 3)
+  assert loaded.splits['test'].images.dtype == np.uint8
+  assert loaded.hierarchy.height == 5
+
+
+def test_without_a_network_cifar100_names_the_two_ways_on(tmp_path):
+  config = cifar100.get_config()
+  config.data_dir = str(tmp_path)
+  try:
+    loaded = data.load(config)
+  except data.DataError as error:
+    assert '--config.data_dir' in str(error) and 'quickstart' in str(error)
+    assert '\n' not in str(error)
+  else:
+    assert len(loaded.splits['train']) == 45000
+
+
+def test_hold_out_refuses_to_leave_a_class_empty():
+  arrays = sources.Arrays(np.zeros((3, 1, 1, 1), np.uint8), np.array([0, 0, 1]))
+  with pytest.raises(data.DataError, match='Class 1 has 1 training images'):
+    sources.hold_out(arrays, 1)
+
+
+def test_synthetic_similarities_follow_the_tree():
+  tree = hierarchy_lib.load_hierarchy('quickstart')
+  templates = sources.diffusion_templates(tree, 64, 3, seed=1)
+  flat = templates.reshape(tree.num_classes, -1).astype(np.float64)
+  similarity = np.corrcoef(flat)
+  distances = tree.distances()
+  by_distance = [
+    similarity[distances == d].mean() for d in range(tree.height + 1)
+  ]
+  # By construction 1 - d / H in expectation; templates are few, so loosely.
+  expected = 1 - np.arange(tree.height + 1) / tree.height
+  np.testing.assert_allclose(by_distance, expected, atol=0.12)
+
+
+def test_synthetic_images_depend_on_the_seed_alone():
+  config = quickstart.get_config()
+  config.synthetic.train_per_class = 3
+  first, again = data.load(config), data.load(config)
+  config.synthetic.seed = 1
+  other = data.load(config)
+  for name in ('train', 'val', 'test'):
+    images = first.splits[name].images
+    np.testing.assert_array_equal(images, again.splits[name].images)
+    assert (images != other.splits[name].images).mean() > 0.9
+  assert not np.array_equal(
+    first.splits['train'].images[:90], first.splits['test'].images[:90]
+  )
+
+
+def test_normalise_matches_numpy():
+  images = np.random.default_rng(0).integers(0, 256, (4, 5, 5, 3), np.uint8)
+  mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+  expected = (images / 255 - np.array(mean)) / np.array(std)
+  actual = augment.normalise(jnp.asarray(images), mean, std)
+  np.testing.assert_allclose(actual, expected, atol=2e-6)
+
+
+def test_crop_and_flip_gives_windows_of_the_reflected_image():
+  image = np.arange(1, 65, dtype=np.uint8).reshape(8, 8, 1)
+  batch = jnp.asarray(np.repeat(image[None], 200, 0))
+  crops = np.asarray(augment.crop_and_flip(batch, jax.random.key(0), 2, True))
+  padded = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode='reflect')
+  windows = {}
+  for top in range(5):
+    for left in range(5):
+      window = padded[top : top + 8, left : left + 8]
+      windows[window.tobytes()] = (top, left, False)
+      windows[np.ascontiguousarray(window[:, ::-1]).tobytes()] = (
+        top,
+        left,
+        True,
+      )
+  drawn = [windows[crop.tobytes()] for crop in crops]
+  # All 50 are equally likely: 200 draws miss few.
+  assert len(set(drawn)) > 40
+  assert 60 < sum(flipped for _, _, flipped in drawn) < 140
+
+
+def test_crop_without_padding_or_flip_changes_nothing():
+  images = jnp.arange(48, dtype=jnp.uint8).reshape(1, 4, 4, 3)
+  same = augment.crop_and_flip(images, jax.random.key(0), 0, False)
+  np.testing.assert_array_equal(same, images)
+
+
+def test_zero_pad_centres():
+  images = np.full((2, 28, 28, 1), 7, np.uint8)
+  padded = np.asarray(augment.zero_pad(jnp.asarray(images), 32))
+  assert padded.shape == (2, 32, 32, 1)
+  np.testing.assert_array_equal(padded[:, 2:30, 2:30], images)
+  assert padded.sum() == images.sum()
+
+
+def test_training_order_shows_every_example_once_an_epoch():
+  order = pipeline.training_order(10, batch_size=4, seed=3)
+  seen = np.concatenate([order[step] for step in range(10)])
+  epochs = seen.reshape(4, 10)
+  for epoch in epochs:
+    np.testing.assert_array_equal(np.sort(epoch), np.arange(10))
+  assert len({tuple(epoch) for epoch in epochs}) == 4
+  np.testing.assert_array_equal(order[7], seen[28:32])
+  other = pipeline.training_order(10, batch_size=4, seed=4)
+  assert not np.array_equal(order[0], other[0])
+
+
+@pytest.mark.parametrize('size, batch_size', [(10, 4), (8, 4), (3, 8)])
+def test_evaluation_covers_everything_once(size, batch_size):
+  seen = []
+  for indices, mask in pipeline.evaluation_batches(size, batch_size):
+    assert indices.shape == mask.shape == (batch_size,)
+    seen.extend(indices[mask])
+  np.testing.assert_array_equal(seen, np.arange(size))
+
+
+def test_images_are_never_shrunk():
+  config = quickstart.get_config()
+  config.image_size = 16
+  with pytest.raises(data.DataError, match='image_size=16 is smaller'):
+    data.load(config)
+
+
+def test_missing_folder_of_idx_files(tmp_path):
+  with pytest.raises(data.DataError, match='cannot be read'):
+    sources.idx_splits(pathlib.Path(tmp_path / 'nowhere'))

@@ -1,0 +1,283 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The loop: it learns, resumes exactly, refuses what does not fit."""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hafjax import checkpoint
+from hafjax import data as data_lib
+from hafjax import metrics
+from hafjax import train
+from tests import helpers
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def final_state(config, folder):
+  """The last saved state of a run."""
+  data = data_lib.load(config)
+  experiment = train.make_experiment(config, data)
+  run = checkpoint.Workdir(folder, checkpoint.describe(config, data.hierarchy))
+  device = train.Device(experiment, data)
+  state = run.restore(run.latest_step(), device.initial_state())
+  run.close()
+  return jax.tree.map(np.asarray, state)
+
+
+def assert_same(tree, other):
+  jax.tree.map(np.testing.assert_array_equal, tree, other)
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+  """One undisturbed run that several tests look at."""
+  folder = tmp_path_factory.mktemp('finished')
+  config = helpers.tiny_config()
+  results = train.train_and_evaluate(config, folder)
+  return config, folder, results
+
+
+def test_a_run_learns_and_leaves_its_results(finished):
+  config, folder, results = finished
+  saved = json.loads((folder / 'results.json').read_text())
+  assert saved == results
+  assert saved['method'] == 'haframe' and saved['seed'] == 0
+  # Chance is 1 / 30.
+  assert saved['test']['top1'] > 0.3
+  keys = {'top1', 'top5', 'mistake_severity', 'hier_dist@1', 'hier_dist@20'}
+  assert keys <= saved['test'].keys() and keys <= saved['val'].keys()
+  lines = (folder / 'metrics.jsonl').read_text().splitlines()
+  history = [json.loads(line) for line in lines]
+  assert len(history) == config.num_epochs
+  assert history[-1]['train_loss'] < history[0]['train_loss']
+  assert history[-1]['step'] == saved['num_steps'] == 45
+  assert list(folder.glob('events*')), 'TensorBoard has nothing to read'
+
+
+def test_a_finished_run_is_not_trained_again(finished):
+  config, folder, results = finished
+  before = sorted((f, f.stat().st_mtime_ns) for f in folder.rglob('*'))
+  assert train.train_and_evaluate(config, folder) == results
+  assert sorted((f, f.stat().st_mtime_ns) for f in folder.rglob('*')) == before
+
+
+def test_eval_mode_measures_the_best_checkpoint(finished):
+  config, folder, results = finished
+  config = config.copy_and_resolve_references()
+  config.mode = 'eval'
+  found = train.train_and_evaluate(config, folder)
+  assert found['test'] == results['test']
+  assert found['best_step'] == results['best_step']
+  history = [
+    json.loads(line)
+    for line in (folder / 'metrics.jsonl').read_text().splitlines()
+  ]
+  best = max(history, key=lambda record: record['val_top1'])
+  assert best['val_top1'] == results['val']['top1']
+
+
+def test_eval_mode_without_a_checkpoint(tmp_path):
+  config = helpers.tiny_config(mode='eval')
+  with pytest.raises(checkpoint.CheckpointError, match='no checkpoint'):
+    train.train_and_evaluate(config, tmp_path)
+
+
+def test_the_frame_is_in_no_checkpoint_and_gets_no_gradient(finished):
+  config, folder, _ = finished
+  state = final_state(config, folder)
+  assert set(state.params) == {'backbone', 'transformation'}
+  frame = (30, 30)
+  shapes = [x.shape for x in jax.tree.leaves(state.params['backbone'])]
+  assert frame not in shapes
+
+
+@pytest.mark.parametrize(
+  'change, words',
+  [
+    ({'method.gamma': 3.0}, r'method\.gamma \(was 2.0, now 3.0\)'),
+    ({'seed': 1}, r'seed \(was 0, now 1\)'),
+    ({'hierarchy': 'OTHER'}, r'hierarchy'),
+    ({'num_epochs': 4}, 'num_epochs'),
+  ],
+)
+def test_another_run_in_the_same_directory(finished, tmp_path, change, words):
+  config, folder, _ = finished
+  if 'hierarchy' in change:
+    from hafjax import hierarchy as hierarchy_lib
+
+    # The same classes under another tree: all directly below the root.
+    names = hierarchy_lib.load_hierarchy('quickstart').class_names
+    file = tmp_path / 'flat.txt'
+    file.write_text('\n'.join(f'root/{name}' for name in names))
+    change = {'hierarchy': str(file)}
+  other = helpers.tiny_config(**change)
+  with pytest.raises(checkpoint.CheckpointError, match=words):
+    train.train_and_evaluate(other, folder)
+
+
+def test_the_same_seed_gives_the_same_run(finished, tmp_path):
+  config, folder, results = finished
+  again = train.train_and_evaluate(config, tmp_path)
+  assert again['test'] == results['test']
+  assert_same(final_state(config, folder), final_state(config, tmp_path))
+
+
+def test_a_run_stopped_at_an_evaluation_goes_on_exactly(
+  finished, tmp_path, monkeypatch
+):
+  config, folder, results = finished
+  save = checkpoint.Workdir.save
+
+  def save_and_stop(self, step, *args):
+    save(self, step, *args)
+    self.wait()
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(checkpoint.Workdir, 'save', save_and_stop)
+  for _ in range(2):
+    with pytest.raises(KeyboardInterrupt):
+      train.train_and_evaluate(config, tmp_path)
+  monkeypatch.undo()
+  assert train.train_and_evaluate(config, tmp_path)['test'] == results['test']
+  assert_same(final_state(config, folder), final_state(config, tmp_path))
+  lines = (tmp_path / 'metrics.jsonl').read_text().splitlines()
+  assert [json.loads(line)['step'] for line in lines] == [15, 30, 45]
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {root!r})
+from tests import helpers
+from hafjax import train
+config = helpers.tiny_config(num_epochs=12)
+train.train_and_evaluate(config, sys.argv[1])
+"""
+
+
+def start(script, folder, **environment):
+  return subprocess.Popen(
+    [sys.executable, '-c', script.format(root=str(ROOT)), str(folder)],
+    env=os.environ | environment,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+  )
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tmp_path):
+  config = helpers.tiny_config(num_epochs=12)
+  undisturbed, killed = tmp_path / 'undisturbed', tmp_path / 'killed'
+  assert start(SCRIPT, undisturbed).wait() == 0
+  rng = random.Random(0)
+  kills = 0
+  for _ in range(6):
+    process = start(SCRIPT, killed)
+    log = killed / 'metrics.jsonl'
+    deadline = time.monotonic() + 120
+    # Kill within a second after the first epoch that this process logged.
+    size = log.stat().st_size if log.exists() else 0
+    while process.poll() is None and time.monotonic() < deadline:
+      if log.exists() and log.stat().st_size != size:
+        break
+      time.sleep(0.01)
+    time.sleep(rng.random())
+    if process.poll() is None:
+      process.send_signal(signal.SIGKILL)
+      kills += 1
+    process.wait()
+  assert start(SCRIPT, killed).wait() == 0
+  assert kills >= 2, 'the run ended before it could be killed'
+  assert_same(final_state(config, undisturbed), final_state(config, killed))
+  lines = [
+    [
+      {k: v for k, v in json.loads(line).items() if k != 'images_per_second'}
+      for line in (folder / 'metrics.jsonl').read_text().splitlines()
+    ]
+    for folder in (undisturbed, killed)
+  ]
+  assert lines[0] == lines[1]
+
+
+def test_eight_devices_give_the_curve_of_one(tmp_path):
+  script = SCRIPT.replace('num_epochs=12', 'num_epochs=3')
+  flags = '--xla_force_host_platform_device_count='
+  runs = {
+    count: start(script, tmp_path / str(count), XLA_FLAGS=f'{flags}{count}')
+    for count in (1, 8)
+  }
+  curves = {}
+  for count, process in runs.items():
+    assert process.wait() == 0
+    file = tmp_path / str(count) / 'metrics.jsonl'
+    curves[count] = [json.loads(line) for line in file.read_text().splitlines()]
+  for one, eight in zip(curves[1], curves[8], strict=True):
+    for name in ('train_loss', 'val_loss'):
+      assert one[name] == pytest.approx(eight[name], rel=2e-3)
+    for name in ('train_top1', 'val_top1'):
+      # A near tie may fall the other way: at most three images of 90 or 240.
+      assert one[name] == pytest.approx(eight[name], abs=0.034)
+
+
+def test_the_step_is_a_function_of_arrays():
+  config = helpers.tiny_config('cross_entropy')
+  data = data_lib.load(config)
+  experiment = train.make_experiment(config, data)
+  state = train.initial_state(experiment, data.image_shape)
+  arrays = data.splits['train'].take(np.arange(0, 240, 15))
+  step = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))
+  losses = []
+  for _ in range(12):
+    state, sums = step(state, arrays.images, jnp.asarray(arrays.labels))
+    losses.append(float(sums['loss'] / sums['count']))
+  assert losses[-1] < 0.8 * losses[0]
+  assert int(state.step) == 12
+
+
+def test_evaluation_counts_every_example_once():
+  config = helpers.tiny_config()
+  data = data_lib.load(config)
+  experiment = train.make_experiment(config, data)
+  device = train.Device(experiment, data)
+  state = device.initial_state()
+  split = data.splits['test']
+  outputs = experiment.network.apply(
+    {'params': state.params, 'batch_stats': state.batch_stats},
+    data.preprocess(jnp.asarray(split.images)),
+    train=False,
+  )
+  expected = metrics.hierarchical_metrics(
+    experiment.method.scores(outputs), split.labels, data.distances, config.ks
+  )
+  for batch_size in (64, 90, 7):
+    found = device.evaluate(state, 'test', batch_size)
+    for name, value in expected.items():
+      assert found[name] == pytest.approx(value, rel=1e-5), name
+
+
+def test_learning_rates_by_part():
+  config = helpers.tiny_config('cross_entropy')
+  config.lr = dict(backbone=0.5, transformation=0.25, classifier=0.125)
+  config.weight_decay = 0.0
+  optimiser = train.make_optimiser(config, num_steps=10)
+  params = {name: jnp.ones(2) for name in config.lr}
+  gradient = {name: jnp.full(2, 2.0) for name in config.lr}
+  state = optimiser.init(params)
+  updates, state = optimiser.update(gradient, state, params)
+  for name, peak in config.lr.items():
+    np.testing.assert_allclose(updates[name], -2 * peak)
+  for _ in range(10):
+    updates, state = optimiser.update(gradient, state, params)
+  for name in config.lr:
+    np.testing.assert_allclose(updates[name], 0, atol=1e-7)
