@@ -15,6 +15,6 @@ from configs import common
 def get_config(variant=None):
   config = common.get_config(variant)
   config.dataset = 'fashion_mnist'
-  config.num_epochs = 10
+  config.num_epochs = 5
   config.ks = (1, 5)
   return config

@@ -17,5 +17,4 @@ def get_config(variant=None):
   config.model = 'wrn_10_1'
   config.image_size = 32
   config.crop_padding = 4
-  config.num_epochs = 5
   return config

@@ -419,7 +419,9 @@ def _train(config, run, experiment, data) -> dict:
   progress = progress_lib.Progress(
     start, num_steps, batch_size, config.log_seconds
   )
-  steps_per_eval = max(config.eval_every * num_train // batch_size, 1)
+  # The last step of every so many epochs, and the last of all.
+  epochs = range(config.eval_every, config.num_epochs, config.eval_every)
+  pauses = {epoch * num_train // batch_size for epoch in epochs} | {num_steps}
   began = time.monotonic()
   totals = device.zero_totals()
 
@@ -428,7 +430,7 @@ def _train(config, run, experiment, data) -> dict:
     for step in range(start + 1, num_steps + 1):
       state, totals = device.train(state, totals, order[step - 1])
       progress(step, lambda state=state: jax.block_until_ready(state))
-      if step % steps_per_eval and step != num_steps:
+      if step not in pauses:
         continue
       jax.block_until_ready(state)
       with progress.pause(), jax.transfer_guard('allow'):

@@ -47,7 +47,7 @@ def convolve(x, kernel, stride: int = 1):
   Returns:
     [B, ceil(h / stride), ceil(w / stride), d].
   """
-  if jax.default_backend() == 'cpu' and _products_win(x.shape, kernel.shape):
+  if jax.default_backend() == 'cpu' and products_win(x.shape, kernel.shape):
     return _convolve_by_products(x, kernel, stride)
   return plain(x, kernel, stride)
 
@@ -64,9 +64,11 @@ def plain(x, kernel, stride: int = 1):
   )
 
 
-def _products_win(x_shape, kernel_shape) -> bool:
+def products_win(x_shape, kernel_shape) -> bool:
   """Where experiments/bench_conv.py found the products faster."""
-  return kernel_shape[0] > 1 and x_shape[1] * x_shape[2] > 16 * 16
+  size, _, inputs, outputs = kernel_shape
+  large_map = x_shape[1] * x_shape[2] > 16 * 16
+  return size > 1 and large_map and inputs * outputs >= 16 * 32
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -85,10 +87,11 @@ def _backward(stride, residuals, gradient):
 
 
 def kernel_gradient(x, gradient, kernel, stride: int = 1):
-  """The gradient with respect to the kernel, a product per kernel position.
+  """The gradient with respect to the kernel, a product per kernel row.
 
   XLA's CPU convolutions are slow where the "kernel" is as large as an image,
-  as it is in this gradient; matrix products are not.
+  as it is in this gradient; matrix products are not. The columns of a row go
+  into one product, which is less skinny than a product per position.
 
   Args:
     x: input, [B, h, w, c].
@@ -96,20 +99,23 @@ def kernel_gradient(x, gradient, kernel, stride: int = 1):
     kernel: gives shape and dtype, [k, k, c, d].
     stride: in both directions.
   """
-  size, border = kernel.shape[0], kernel.shape[0] // 2
+  size, _, channels, _ = kernel.shape
+  border = size // 2
   padded = jnp.pad(x, ((0, 0), (border, border), (border, border), (0, 0)))
   rows, columns = (stride * (n - 1) + 1 for n in gradient.shape[1:3])
-  positions = [
+  shifted = jnp.concatenate(
+    [padded[:, :, j : j + columns : stride] for j in range(size)], axis=-1
+  )
+  products = [
     jnp.einsum(
       'bhwc,bhwd->cd',
-      padded[:, i : i + rows : stride, j : j + columns : stride],
+      shifted[:, i : i + rows : stride],
       gradient,
       preferred_element_type=jnp.float32,
     )
     for i in range(size)
-    for j in range(size)
   ]
-  return jnp.stack(positions).reshape(kernel.shape).astype(kernel.dtype)
+  return jnp.stack(products).reshape(kernel.shape).astype(kernel.dtype)
 
 
 _convolve_by_products.defvjp(_forward, _backward)
