@@ -132,9 +132,10 @@ def hierarchical_metrics(
   Raises:
     ValueError: if there are no examples.
   """
-  return finalise(
-    hierarchical_sums(
-      jnp.asarray(scores), jnp.asarray(labels), jnp.asarray(distances), ks
-    ),
-    ks,
-  )
+  if not len(labels):
+    raise ValueError('There are no examples to measure.')
+  arrays = (jnp.asarray(array) for array in (scores, labels, distances))
+  return finalise(_jitted_sums(*arrays, tuple(ks)), ks)
+
+
+_jitted_sums = jax.jit(hierarchical_sums, static_argnames='ks')

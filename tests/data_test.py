@@ -110,20 +110,46 @@ def test_the_real_fashion_mnist_has_the_published_statistics():
     assert set(np.bincount(splits[name].labels)) == {per_class}
 
 
-def test_cifar100_through_tfds(monkeypatch):
+def test_cifar100_through_tfds(tmp_path, monkeypatch):
+  """TFDS prepares an archive in CIFAR-100's own format, and we read that."""
   import requests
   import tensorflow_datasets as tfds
 
+  tree = hierarchy_lib.load_hierarchy('cifar100')
+  superclasses = [path.split('/')[-2] for path in tree.paths()]
+  coarse_names = sorted(set(superclasses))
+  folder = tmp_path / 'archive' / 'cifar-100-binary'
+  folder.mkdir(parents=True)
+  (folder / 'fine_label_names.txt').write_text('\n'.join(tree.class_names))
+  (folder / 'coarse_label_names.txt').write_text('\n'.join(coarse_names))
+  for name, per_class in (('train', 51), ('test', 2)):
+    fine = np.tile(np.arange(100, dtype=np.uint8), per_class)
+    records = np.zeros((len(fine), 2 + 3 * 32 * 32), np.uint8)
+    records[:, 0] = [coarse_names.index(superclasses[i]) for i in fine]
+    records[:, 1] = fine
+    records[:, 2] = fine  # The first pixel's red says which class.
+    records[:, 3] = np.arange(len(fine)) // 100  # The next one's, which copy.
+    records.tofile(folder / f'{name}.bin')
+
   monkeypatch.setattr(requests, 'head', lambda *args, **kwargs: None)
+  monkeypatch.setattr(
+    tfds.download.DownloadManager,
+    'download_and_extract',
+    lambda *args: tmp_path / 'archive',
+  )
   config = cifar100.get_config()
-  # TFDS's mock draws labels at random: enough of each class for a hold-out.
-  with tfds.testing.mock_data(num_examples=9000):
-    loaded = data.load(config)
-  assert len(loaded.splits['val']) == 5000
-  assert set(np.bincount(loaded.splits['val'].labels)) == {50}
-  assert loaded.splits['test'].images.shape == (9000, 32, 32, 3)
-  assert loaded.splits['test'].images.dtype == np.uint8
-  assert loaded.hierarchy.height == 5
+  config.data_dir = str(tmp_path / 'tfds')
+  for _ in range(2):  # Prepared, then found prepared.
+    splits = data.load(config).splits
+    sizes = {name: len(arrays) for name, arrays in splits.items()}
+    assert sizes == dict(train=100, val=5000, test=200)
+    for arrays in splits.values():
+      assert arrays.images.shape[1:] == (32, 32, 3)
+      np.testing.assert_array_equal(arrays.images[:, 0, 0, 0], arrays.labels)
+    assert set(np.bincount(splits['val'].labels)) == {50}
+    # The first copy of every class trains, the last 50 validate, although TFDS
+    # shuffles what it prepares.
+    assert set(splits['train'].images[:, 0, 0, 1]) == {0}
 
 
 def test_without_a_network_cifar100_names_the_two_ways_on(tmp_path):

@@ -186,9 +186,15 @@ def tfds_splits(
   splits = {}
   for split, source in zip(('train', 'test'), sources, strict=True):
     examples = grain.MapDataset.source(source).to_iter_dataset()
-    examples = [(e['image'], e['label']) for e in examples]
-    images, labels = zip(*examples, strict=True)
-    splits[split] = Arrays(np.stack(images), np.asarray(labels, np.int32))
+    # TFDS shuffles when it prepares; ids, where there are any, keep the
+    # published order, which decides what is held out for validation.
+    examples = sorted(
+      enumerate(examples), key=lambda item: (item[1].get('id', ''), item[0])
+    )
+    splits[split] = Arrays(
+      np.stack([example['image'] for _, example in examples]),
+      np.asarray([example['label'] for _, example in examples], np.int32),
+    )
   return splits
 
 
