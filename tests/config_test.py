@@ -1,0 +1,157 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""All configs and methods: what is in the tables works, and errors help."""
+
+import importlib
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import common
+from hafjax import config as config_lib
+from hafjax import data as data_lib
+from hafjax import frames
+from hafjax import hierarchy as hierarchy_lib
+from hafjax import methods
+from hafjax import train
+from tests import helpers
+
+FOLDER = pathlib.Path(common.__file__).parent
+CONFIGS = sorted(f.stem for f in FOLDER.glob('*.py') if f.stem != '__init__')
+
+
+@pytest.mark.parametrize('variant', common.VARIANTS)
+@pytest.mark.parametrize('name', CONFIGS)
+def test_every_config_and_variant_passes_its_checks(name, variant):
+  config = importlib.import_module(f'configs.{name}').get_config(variant)
+  if name == 'common':
+    config.synthetic = helpers.tiny_config().synthetic
+  config_lib.check(config)
+  assert config.variant == variant
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_every_config_trains_a_step(name):
+  """As it stands but for the data: two random images of each class."""
+  config = importlib.import_module(f'configs.{name}').get_config('haframe')
+  spec = data_lib.SPECS[config.dataset]
+  hierarchy = hierarchy_lib.load_hierarchy(spec.hierarchy)
+  size = config.image_size or dict(cifar100=32, fashion_mnist=28).get(
+    config.dataset, 24
+  )
+  shape = (size, size, len(spec.mean))
+  count = 2 * hierarchy.num_classes
+  rng = np.random.default_rng(0)
+  arrays = data_lib.Arrays(
+    rng.integers(0, 256, (count, *shape), np.uint8),
+    np.arange(count, dtype=np.int32) // 2,
+  )
+  data = data_lib.DataSet(
+    hierarchy=hierarchy,
+    distances=hierarchy.distances(),
+    splits=dict(train=arrays),
+    image_shape=shape,
+    mean=spec.mean,
+    std=spec.std,
+    crop_padding=spec.crop_padding,
+    flip=spec.flip,
+  )
+  experiment = train.make_experiment(config, data)
+  state, sums = jax.eval_shape(
+    lambda: train.train_step(
+      train.initial_state(experiment, shape),
+      arrays.images[:8],
+      jnp.asarray(arrays.labels[:8]),
+      experiment,
+    )
+  )
+  assert sums['loss'].shape == ()
+  assert 'classifier' not in state.params
+
+
+def test_every_method_has_a_variant():
+  used = {variant['method']['name'] for variant in common.VARIANTS.values()}
+  assert used == set(methods.names())
+
+
+@pytest.mark.parametrize('variant', common.VARIANTS)
+def test_every_variant_lowers_its_loss(variant):
+  config = helpers.tiny_config(variant)
+  data = data_lib.load(config)
+  experiment = train.make_experiment(config, data)
+  state = train.initial_state(experiment, data.image_shape)
+  arrays = data.splits['train'].take(np.arange(0, 240, 8))
+  step = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))
+  losses = []
+  for _ in range(8):
+    state, sums = step(state, arrays.images, jnp.asarray(arrays.labels))
+    losses.append(float(sums['loss'] / sums['count']))
+  assert losses[-1] < losses[0]
+  for leaf in jax.tree.leaves(state):
+    assert np.isfinite(leaf).all()
+
+
+@pytest.mark.parametrize(
+  'change, message',
+  [
+    ({'batch_size': 0}, 'batch_size must be an integer of at least 2, got 0'),
+    ({'batch_size': 20}, 'batch_size must be a multiple of .* devices'),
+    ({'num_epochs': -1}, 'num_epochs must be'),
+    ({'seed': -1}, 'seed must be'),
+    ({'model': 'resnet'}, "no model 'resnet'"),
+    ({'model': 'wrn_11_1'}, 'depth 10, 16'),
+    ({'dataset': 'mnist'}, "dataset must be one of 'cifar100'"),
+    ({'top': 'roof'}, 'top must be one of'),
+    ({'dtype': 'int8'}, 'dtype must be one of'),
+    ({'lr.backbone': -0.1}, 'lr.backbone must be a positive number'),
+    ({'weight_decay': float('nan')}, 'weight_decay must be'),
+    ({'ks': (0,)}, 'ks must be'),
+    ({'method.name': 'magic'}, "no method 'magic'; there are cross_entropy"),
+    ({'method.name': 'etf'}, "'etf' has no 'alpha' and has no 'gamma'"),
+    ({'synthetic.noise': -1.0}, 'synthetic.noise must be'),
+  ],
+)
+def test_bad_configs_are_told(change, message):
+  config = helpers.tiny_config(**change)
+  with pytest.raises(config_lib.ConfigError, match=message):
+    config_lib.check(config, num_devices=16)
+
+
+def test_all_problems_at_once():
+  config = helpers.tiny_config(seed=-1, model='x')
+  with config.unlocked():
+    config.speed = 3
+    del config.momentum
+  with pytest.raises(config_lib.ConfigError) as caught:
+    config_lib.check(config)
+  for words in ('seed must', "no model 'x'", 'speed is not a', 'momentum is m'):
+    assert words in str(caught.value)
+  assert '\n' not in str(caught.value)
+
+
+def test_unknown_variants_are_told():
+  with pytest.raises(ValueError, match="no variant 'x'; there are haframe, "):
+    common.get_config('x')
+
+
+@pytest.mark.parametrize(
+  'change, error, message',
+  [
+    ({'method.gamma': -2.0}, frames.FrameError, 'gamma must be .* got -2.0'),
+    ({'hierarchy': 'nowhere'}, hierarchy_lib.HierarchyError, 'nowhere'),
+    # An MLP of width 256 has room for the frame; a narrow one has not.
+    ({'top': 'pool', 'model': 'convnet'}, None, ''),
+  ],
+)
+def test_frames_are_checked_before_training(change, error, message, tmp_path):
+  config = helpers.tiny_config(**change)
+  if error is None:
+    data = data_lib.load(config)
+    assert train.make_experiment(config, data).method.frame.shape == (30, 128)
+    return
+  with pytest.raises(error, match=message):
+    train.train_and_evaluate(config, tmp_path)
+  assert not list(tmp_path.iterdir()), 'a bad run left files'

@@ -1,0 +1,232 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hafjax import frames
+from hafjax import models
+from hafjax.models import conv
+from hafjax.models import heads
+from hafjax.models import network as network_lib
+from hafjax.models import tops
+
+
+def shapes(module, image_shape, **kwargs):
+  """Variables and outputs as shapes; nothing is computed."""
+  images = jnp.zeros((2, *image_shape))
+  outputs, variables = jax.eval_shape(
+    lambda: module.init_with_output(
+      jax.random.key(0), images, train=False, **kwargs
+    )
+  )
+  return variables, outputs
+
+
+def count(tree):
+  return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
+
+
+def wide_resnet_parameters(depth, width):
+  """Counted from the paper's description, not from our code."""
+  norm = 2
+  total, channels = 3 * 9 * 16, 16
+  for group in (16 * width, 32 * width, 64 * width):
+    for _ in range((depth - 4) // 6):
+      total += norm * channels + 9 * channels * group
+      total += norm * group + 9 * group * group
+      if channels != group:
+        total += channels * group
+      channels = group
+  return total + norm * channels
+
+
+@pytest.mark.parametrize(
+  'name, expected',
+  [
+    # 23.4 million with a classifier, as in the WideResNet paper.
+    ('wrn_28_8', 23_349_712),
+    ('wrn_16_2', 690_384),
+    ('wrn_10_1', 77_200),
+  ],
+)
+def test_wide_resnets(name, expected):
+  variables, (feature_map, out) = shapes(models.build(name), (32, 32, 3))
+  depth, width = map(int, name.split('_')[1:])
+  assert count(variables['params']) == wide_resnet_parameters(depth, width)
+  assert count(variables['params']) == expected
+  assert feature_map.shape == (2, 8, 8, 64 * width)
+  assert out['group1'].shape == (2, 32, 32, 16 * width)
+
+
+@pytest.mark.parametrize(
+  'name, message',
+  [
+    ('wrn_12_1', 'depth 10, 16, 22'),
+    ('wrn_10_0', 'width of at least 1'),
+    ('resnet', "no model 'resnet'; there are convnet, mlp and wrn_DEPTH"),
+  ],
+)
+def test_models_that_do_not_exist(name, message):
+  with pytest.raises(ValueError, match=message):
+    models.build(name)
+
+
+def test_a_block_activates_before_a_shortcut_that_changes_shape():
+  module = models.build('wrn_10_1')
+  images = jnp.ones((2, 8, 8, 3))
+  variables = module.init(jax.random.key(0), images, train=False)
+  blocks = variables['params']
+  # The first group keeps 16 channels: its shortcut is the identity.
+  assert 'shortcut' not in blocks['group1_block1']
+  assert blocks['group2_block1']['shortcut']['kernel'].shape == (1, 1, 16, 32)
+  # With its two convolutions zeroed, a block is its shortcut: of the activated
+  # input where the shape changes, of the input itself elsewhere.
+  for name in ('group1_block1', 'group2_block1'):
+    blocks[name]['conv2']['kernel'] *= 0
+  _, out = module.apply(variables, images, train=False)
+  np.testing.assert_array_equal(out['group1'], out['stem'])
+  activated = jnp.where(out['stem'] > 0, 1.0, 0.1) * out['stem']
+  activated /= np.sqrt(1 + 1e-5)  # BatchNorm at its initial statistics.
+  expected = conv.plain(
+    activated, blocks['group2_block1']['shortcut']['kernel'], 2
+  )
+  np.testing.assert_allclose(out['group2'], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_convolutions_start_he_normal_by_fan_out():
+  variables = models.build('wrn_10_1').init(
+    jax.random.key(0), jnp.zeros((1, 8, 8, 3)), train=False
+  )
+  kernel = np.asarray(variables['params']['group3_block1']['conv1']['kernel'])
+  assert kernel.shape == (3, 3, 32, 64)
+  assert kernel.std() == pytest.approx(np.sqrt(2 / (9 * 64)), rel=0.03)
+  # Normal, not truncated: a truncated one ends at 2.3 of these deviations.
+  assert np.abs(kernel).max() > 3 * kernel.std()
+
+
+def build_network(name='mlp', top=None, head=None, **options):
+  top = tops.TransformTop(5) if top is None else top
+  head = heads.Linear(5) if head is None else head
+  return network_lib.Network(models.build(name, **options), top, head)
+
+
+def test_parameters_are_grouped_by_part():
+  variables, outputs = shapes(build_network(), (8, 8, 1))
+  assert set(variables['params']) == {
+    'backbone',
+    'transformation',
+    'classifier',
+  }
+  assert outputs['features'].shape == outputs['logits'].shape == (2, 5)
+  variables, _ = shapes(build_network(top=tops.PoolTop()), (8, 8, 1))
+  assert set(variables['params']) == {'backbone', 'classifier'}
+
+
+def test_the_transformation_is_the_papers():
+  variables, _ = shapes(build_network('convnet'), (8, 8, 1))
+  top = variables['params']['transformation']
+  layers = ['1a', '1b', '2a', '2b']
+  assert set(top) == {'conv', 'norm'} | {
+    f'{kind}{layer}' for kind in ('dense', 'norm', 'prelu') for layer in layers
+  }
+  assert top['conv']['kernel'].shape == (1, 1, 128, 5)
+  assert set(top['conv']) == {'kernel'}, 'the 1x1 convolution has no bias'
+  for layer in layers:
+    assert top[f'dense{layer}']['kernel'].shape == (5, 5)
+    assert top[f'dense{layer}']['bias'].shape == (5,)
+
+
+def test_the_transformation_pools_and_skips():
+  top = tops.TransformTop(4)
+  feature_map = jax.random.normal(jax.random.key(0), (3, 2, 2, 6))
+  variables = top.init(jax.random.key(1), feature_map, train=False)
+  for layer in ('2a', '2b', '1a', '1b'):
+    variables['params'][f'dense{layer}']['kernel'] *= 0
+  # Both residual layers are zero now: only the pooled convolution is left.
+  kernel = variables['params']['conv']['kernel'][0, 0]
+  expected = feature_map.mean((1, 2)) @ kernel / np.sqrt(1 + 1e-5)
+  actual = top.apply(variables, feature_map, train=False)
+  np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_fixed_frame_is_no_parameter():
+  frame = frames.simplex_etf(5)
+  network = build_network(head=heads.Fixed(frame))
+  images = jax.random.normal(jax.random.key(0), (3, 4, 4, 1))
+  variables = network.init(jax.random.key(1), images, train=False)
+  assert set(variables['params']) == {'backbone', 'transformation'}
+  outputs = network.apply(variables, images, train=False)
+  np.testing.assert_allclose(
+    outputs['logits'],
+    np.asarray(outputs['features']) @ frame.T.astype(np.float32),
+    rtol=1e-5,
+    atol=1e-6,
+  )
+  wrong = build_network(head=heads.Fixed(frames.simplex_etf(7)))
+  with pytest.raises(ValueError, match='7 dimensions and the features have 5'):
+    shapes(wrong, (4, 4, 1))
+
+
+@pytest.mark.parametrize('name', ['mlp', 'convnet', 'wrn_10_1'])
+def test_half_precision_computes_but_does_not_store(name):
+  network = build_network(
+    name, tops.TransformTop(5, dtype=jnp.bfloat16), dtype=jnp.bfloat16
+  )
+  variables, outputs = shapes(network, (8, 8, 1))
+  for leaf in jax.tree.leaves(variables):
+    assert leaf.dtype == jnp.float32
+  assert outputs['logits'].dtype == outputs['features'].dtype == jnp.float32
+  for leaf in jax.tree.leaves(outputs['intermediates']):
+    assert leaf.dtype == jnp.bfloat16
+
+
+def test_statistics_follow_training_only():
+  network = build_network('mlp', bn_momentum=0.75)
+  images = jax.random.normal(jax.random.key(0), (8, 4, 4, 1)) + 1
+  variables = network.init(jax.random.key(1), images, train=False)
+  _, updated = network.apply(
+    variables, images, train=True, mutable=['batch_stats']
+  )
+  statistics = updated['batch_stats']['backbone']['norm1']
+  hidden = (
+    images.reshape(8, -1) @ variables['params']['backbone']['dense1']['kernel']
+  )
+  np.testing.assert_allclose(
+    statistics['mean'], 0.25 * hidden.mean(0), rtol=1e-4, atol=1e-6
+  )
+  _, updated = network.apply(
+    variables, images, train=False, mutable=['batch_stats']
+  )
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    updated['batch_stats'],
+    variables['batch_stats'],
+  )
+
+
+@pytest.mark.parametrize('size, stride', [(18, 1), (19, 2), (20, 2), (17, 1)])
+@pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
+def test_kernel_gradients_by_products(size, stride, dtype):
+  key, *keys = jax.random.split(jax.random.key(size), 4)
+  x = jax.random.normal(keys[0], (2, size, size + 1, 16)).astype(dtype)
+  kernel = jax.random.normal(keys[1], (3, 3, 16, 32)).astype(dtype)
+  assert conv.products_win(x.shape, kernel.shape)
+  plain, pull_plain = jax.vjp(lambda *a: conv.plain(*a, stride), x, kernel)
+  ours, pull_ours = jax.vjp(lambda *a: conv.convolve(*a, stride), x, kernel)
+  np.testing.assert_array_equal(plain, ours)
+  gradient = jax.random.normal(keys[2], plain.shape).astype(dtype)
+  tolerance = 2e-2 if dtype == jnp.bfloat16 else 1e-5
+  for a, b in zip(pull_plain(gradient), pull_ours(gradient), strict=True):
+    assert a.dtype == b.dtype == dtype
+    a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
+    np.testing.assert_allclose(a, b, atol=tolerance * np.abs(a).max())
+
+
+def test_padding_is_that_of_pytorch():
+  """Stride 2 on even sizes starts at the corner; 'SAME' would not."""
+  x = jnp.zeros((1, 4, 4, 1)).at[0, 0, 0, 0].set(1.0)
+  kernel = jnp.arange(9.0).reshape(3, 3, 1, 1)
+  out = conv.convolve(x, kernel, 2)
+  np.testing.assert_array_equal(out[0, :, :, 0], [[4, 0], [0, 0]])
