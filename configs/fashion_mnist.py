@@ -16,5 +16,4 @@ def get_config(variant=None):
   config = common.get_config(variant)
   config.dataset = 'fashion_mnist'
   config.num_epochs = 5
-  config.ks = (1, 5)
   return config

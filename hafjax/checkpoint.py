@@ -21,8 +21,15 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-# Fields that say where and how to run, not what the run is.
-_FREE_FIELDS = ('data_dir', 'mode', 'log_seconds', 'eval_batch_size')
+# Fields that say where and how to run, not what the run is. A hierarchy's file
+# may move: the class paths are in the record themselves.
+_FREE_FIELDS = (
+  'data_dir',
+  'eval_batch_size',
+  'hierarchy',
+  'log_seconds',
+  'mode',
+)
 
 BEST_BY = 'val_top1'
 
@@ -106,6 +113,8 @@ class Workdir:
       self.folder / 'checkpoints',
       options=ocp.CheckpointManagerOptions(
         best_fn=lambda metrics: metrics[BEST_BY],
+        # What a killed run was writing when it was killed.
+        cleanup_tmp_directories=True,
         preservation_policy=checkpoint_managers.AnyPreservationPolicy(
           [
             checkpoint_managers.LatestN(1),

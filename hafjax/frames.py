@@ -134,6 +134,14 @@ def _grid_separation(kernel: np.ndarray, num_samples: int) -> float:
   return float(min(feasible))
 
 
+def _separation(kernel: np.ndarray, how: str, num_samples: int = 100) -> float:
+  if how == 'exact':
+    return _exact_separation(kernel)
+  if how == 'grid':
+    return _grid_separation(kernel, num_samples)
+  raise FrameError(f"separation must be 'exact' or 'grid', got {how!r}.")
+
+
 def min_similarity(
   distances: Distances,
   gamma: float,
@@ -164,11 +172,7 @@ def min_similarity(
     FrameError: for bad distances or parameters, or where there is no such s.
   """
   kernel = _kernel(_distance_matrix(distances, kind), gamma, mapping)
-  if separation == 'exact':
-    return _exact_separation(kernel)
-  if separation == 'grid':
-    return _grid_separation(kernel, num_samples)
-  raise FrameError(f"separation must be 'exact' or 'grid', got {separation!r}.")
+  return _separation(kernel, separation, num_samples)
 
 
 def similarity(
@@ -195,13 +199,10 @@ def similarity(
   Raises:
     FrameError: as `min_similarity`; and for an s that is positive or too small.
   """
-  matrix = _distance_matrix(distances, kind)
-  s = min_similarity
-  if s is None:
-    s = globals()['min_similarity'](matrix, gamma, mapping, separation)
-    return _mix(_kernel(matrix, gamma, mapping), s)
-  kernel = _kernel(matrix, gamma, mapping)
-  least = _exact_separation(kernel)
+  kernel = _kernel(_distance_matrix(distances, kind), gamma, mapping)
+  if min_similarity is None:
+    return _mix(kernel, _separation(kernel, separation))
+  s, least = min_similarity, _exact_separation(kernel)
   if not least - 1e-12 <= s <= 0:
     raise FrameError(
       f'min_similarity must lie between {least:.6g}, where the similarity '

@@ -9,6 +9,7 @@ The same command continues a run that was killed, and reports one that is done.
 
 import logging as python_logging
 import sys
+import time
 
 from absl import app
 from absl import flags
@@ -21,6 +22,7 @@ from hafjax import data
 from hafjax import frames
 from hafjax import hierarchy
 from hafjax import methods
+from hafjax import progress
 from hafjax import train
 
 # Errors whose message is for the user, and says all there is to know. Any
@@ -64,8 +66,13 @@ def run(work):
   def main(argv):
     if len(argv) > 1:
       raise app.UsageError(f'Unexpected arguments: {" ".join(argv[1:])}.')
+    began = time.monotonic()
     try:
       work()
+      logging.info(
+        'Wall time %s, without imports.',
+        progress.duration(time.monotonic() - began),
+      )
     except USER_ERRORS as error:
       logging.debug('Details:', exc_info=True)
       logging.error('%s', error)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run tells while it goes: speed, ETA, and TensorBoard's scalars."""
 
+import contextlib
 import os
 import time
 
@@ -44,9 +45,12 @@ class Progress:
       self._began, self._start = time.monotonic(), step
     self._action(step, sync=sync)
 
+  @contextlib.contextmanager
   def pause(self):
-    """A context in which the clock stands, for evaluation."""
-    return _Pause(self)
+    """The clock stands inside, for evaluation."""
+    entered = time.monotonic()
+    yield
+    self._paused += time.monotonic() - entered
 
   def speed(self, step: int) -> float:
     """Training steps a second since the first, evaluation not counted."""
@@ -70,17 +74,6 @@ class Progress:
       f'{speed * self._batch_size:,.0f}',
       duration((self._num_steps - step) / speed),
     )
-
-
-class _Pause:
-  def __init__(self, progress: Progress):
-    self._progress = progress
-
-  def __enter__(self):
-    self._entered = time.monotonic()
-
-  def __exit__(self, *_):
-    self._progress._paused += time.monotonic() - self._entered
 
 
 def tensorboard(folder: str | os.PathLike):

@@ -28,7 +28,7 @@ def write_idx(file, array, magic=None):
 
 @pytest.fixture
 def idx_folder(tmp_path):
-  """Fashion-MNIST's format: 600 images of each class, pixels say which."""
+  """Fashion-MNIST's format: 502 images of each class, pixels say which."""
   for prefix, per_class in (('train', 502), ('t10k', 3)):
     labels = np.tile(np.arange(10, dtype=np.uint8), per_class)
     images = np.zeros((len(labels), 28, 28), np.uint8)
@@ -150,6 +150,21 @@ def test_cifar100_through_tfds(tmp_path, monkeypatch):
     # The first copy of every class trains, the last 50 validate, although TFDS
     # shuffles what it prepares.
     assert set(splits['train'].images[:, 0, 0, 1]) == {0}
+
+
+def test_fashion_mnist_through_tfds(tmp_path, monkeypatch):
+  import requests
+  import tensorflow_datasets as tfds
+
+  monkeypatch.setattr(requests, 'head', lambda *args, **kwargs: None)
+  config = fashion_mnist.get_config()
+  config.data_dir = str(tmp_path)  # No IDX files there.
+  # TFDS's mock draws labels at random: enough of each class to hold out 500.
+  with tfds.testing.mock_data(num_examples=7000):
+    splits = data.load(config).splits
+  assert len(splits['train']) == 2000 and len(splits['val']) == 5000
+  assert splits['test'].images.shape == (7000, 28, 28, 1)
+  assert set(np.bincount(splits['val'].labels)) == {500}
 
 
 def test_without_a_network_cifar100_names_the_two_ways_on(tmp_path):
