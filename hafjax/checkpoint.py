@@ -59,7 +59,8 @@ def describe(config, hierarchy) -> dict:
   config = json.loads(config.to_json())
   return dict(
     config={k: v for k, v in config.items() if k not in _FREE_FIELDS},
-    classes=hierarchy.paths(),
+    # By tabs: names may contain a slash where they came as edges.
+    classes=hierarchy.paths(sep='\t'),
   )
 
 
