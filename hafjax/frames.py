@@ -28,6 +28,9 @@ Mapping = str | Callable[[np.ndarray], np.ndarray]
 # Eigenvalues below this part of the largest are rounding errors of zero.
 _RANK_TOLERANCE = 1e-10
 
+# q - 1 below which all classes are one class to float64.
+_LEAST_EXCESS = 1e-7
+
 # The published search takes eigenvalues of smaller magnitude as zero.
 _GRID_TOLERANCE = 1e-6
 
@@ -73,9 +76,13 @@ def _kernel(matrix: np.ndarray, gamma: float, mapping: Mapping) -> np.ndarray:
   """E = f(D / max D), float64[K, K]."""
   scaled = matrix / matrix.max()
   if mapping == 'exponential':
-    if not (np.isscalar(gamma) and gamma > 0 and np.isfinite(gamma)):
+    try:
+      rate = float(gamma)
+    except (TypeError, ValueError):
+      rate = np.nan
+    if not 0 < rate < np.inf:
       raise FrameError(f'gamma must be a positive number, got {gamma}.')
-    return np.exp(-gamma * scaled)
+    return np.exp(-rate * scaled)
   if mapping == 'linear':
     return 1 - scaled
   if callable(mapping):
@@ -83,6 +90,10 @@ def _kernel(matrix: np.ndarray, gamma: float, mapping: Mapping) -> np.ndarray:
     if kernel.shape != matrix.shape or not np.allclose(np.diag(kernel), 1):
       raise FrameError(
         'A mapping must keep the shape of its argument and take 0 to 1.'
+      )
+    if not np.isfinite(kernel).all() or (kernel != kernel.T).any():
+      raise FrameError(
+        'A mapping must be finite, and the same for equal distances.'
       )
     return kernel
   raise FrameError(
@@ -97,24 +108,48 @@ def _mix(kernel: np.ndarray, s: float) -> np.ndarray:
   return similarities
 
 
+def _indefinite(least: float) -> FrameError:
+  return FrameError(
+    f'The similarity is indefinite (smallest eigenvalue {least:.3g}): the '
+    'distances are not an ultrametric; raise gamma (of the exponential '
+    'mapping), or repair the distances.'
+  )
+
+
 def _exact_separation(kernel: np.ndarray) -> float:
   """The least s for which S(s) is positive semi-definite: -1 / (q - 1).
 
   q = 1^T E^+ 1. Where E is singular and 1 is not in its range, any s < 0 has a
   negative direction, and the answer is 0.
   """
+  try:
+    # Definite with room to spare: a tenth of an eigendecomposition's time.
+    margin = _RANK_TOLERANCE * np.trace(kernel)
+    np.linalg.cholesky(kernel - margin * np.eye(len(kernel)))
+  except np.linalg.LinAlgError:
+    return _singular_separation(kernel)
+  ones = np.ones(len(kernel))
+  return _least_feasible(float(np.linalg.solve(kernel, ones).sum()))
+
+
+def _singular_separation(kernel: np.ndarray) -> float:
   values, vectors = np.linalg.eigh(kernel)
   if values[0] < -_RANK_TOLERANCE * values[-1]:
-    raise FrameError(
-      'The similarity is indefinite (smallest eigenvalue '
-      f'{values[0]:.3g}): the distances are not an ultrametric; raise gamma, '
-      'or repair the distances.'
-    )
+    raise _indefinite(values[0])
   parts = vectors.sum(axis=0)
   null = values <= _RANK_TOLERANCE * values[-1]
   if (parts[null] ** 2).sum() > _RANK_TOLERANCE * len(kernel):
     return 0.0
   q = float((parts[~null] ** 2 / values[~null]).sum())
+  return _least_feasible(q)
+
+
+def _least_feasible(q: float) -> float:
+  if q - 1 < _LEAST_EXCESS:
+    # s would be -1e7 or beyond, and (1 - s) E + s would be rounding errors.
+    raise FrameError(
+      'The similarities of all classes are 1 up to rounding: raise gamma.'
+    )
   return -1 / (q - 1)
 
 
@@ -127,6 +162,9 @@ def _grid_separation(kernel: np.ndarray, num_samples: int) -> float:
     if values[np.abs(values) >= _GRID_TOLERANCE].min() >= 0:
       feasible.append(s)
   if not feasible:
+    values = np.linalg.eigvalsh(kernel)
+    if values[0] < -_RANK_TOLERANCE * values[-1]:
+      raise _indefinite(values[0])
     raise FrameError(
       f'None of the {num_samples} values of the grid search gives a positive '
       "semi-definite similarity; use separation='exact', which tells why."
@@ -239,7 +277,10 @@ def frame_from_similarity(
     raise FrameError(
       f'A similarity must be square, got shape {similarity.shape}.'
     )
-  if not np.allclose(similarity, similarity.T, rtol=0, atol=1e-12):
+  if not (
+    np.isfinite(similarity).all()
+    and np.allclose(similarity, similarity.T, rtol=0, atol=1e-12)
+  ):
     raise FrameError('A similarity must be symmetric and finite.')
   values, vectors = np.linalg.eigh(similarity)
   tolerance = _RANK_TOLERANCE * values[-1]
@@ -256,16 +297,13 @@ def frame_from_similarity(
       f'The frame needs {rank} dimensions for its {len(similarity)} classes, '
       f'got dim={dim}.'
     )
-  coordinates = vectors[:, kept] * np.sqrt(values[kept])
-  return coordinates @ _random_rows(rank, dim, seed)
-
-
-def _random_rows(rank: int, dim: int, seed: int) -> np.ndarray:
-  """Orthonormal rows, [rank, dim], uniform (Haar) over their manifold."""
-  rng = np.random.default_rng(seed)
-  q, r = np.linalg.qr(rng.standard_normal((dim, rank)))
-  # QR's signs are a convention of LAPACK's; this makes the law uniform.
-  return (q * np.sign(np.diag(r))).T
+  # Hierarchies have eigenvalues of high multiplicity, where eigh's basis hangs
+  # on the last bit and differs between machines. A polar factor turns with
+  # the basis, so that W does not: a checkpoint does not store its frame.
+  basis = vectors[:, kept]
+  gaussian = np.random.default_rng(seed).standard_normal((len(similarity), dim))
+  left, _, right = np.linalg.svd(basis.T @ gaussian, full_matrices=False)
+  return (basis * np.sqrt(values[kept])) @ (left @ right)
 
 
 def haframe(

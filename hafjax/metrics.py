@@ -73,8 +73,10 @@ def finalise(
   """Metrics from the sums over a whole split; see `hierarchical_metrics`.
 
   Raises:
-    ValueError: if there are no examples.
+    ValueError: if there are no examples, or a rank is below 1.
   """
+  if min(ks, default=1) < 1:
+    raise ValueError(f'ks must be at least 1, got {tuple(ks)}.')
   sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
   count, mistakes = sums['count'], sums['mistakes']
   if not count:

@@ -77,9 +77,12 @@ def test_every_method_has_a_variant():
   assert used == set(methods.names())
 
 
-@pytest.mark.parametrize('variant', common.VARIANTS)
-def test_every_variant_lowers_its_loss(variant):
-  config = helpers.tiny_config(variant)
+@pytest.mark.parametrize(
+  'variant, dtype',
+  [*((name, 'float32') for name in common.VARIANTS), ('haframe', 'bfloat16')],
+)
+def test_every_variant_lowers_its_loss(variant, dtype):
+  config = helpers.tiny_config(variant, dtype=dtype)
   data = data_lib.load(config)
   experiment = train.make_experiment(config, data)
   state = train.initial_state(experiment, data.image_shape)

@@ -162,6 +162,34 @@ def test_seeds_rotate():
   np.testing.assert_allclose(first @ first.T, other @ other.T, atol=1e-12)
 
 
+@pytest.mark.parametrize('num_classes', [None, 100])
+def test_rounding_does_not_turn_a_frame(monkeypatch, num_classes):
+  # Stands for another machine: a checkpoint is read under a frame made anew.
+  if num_classes is None:
+    wanted = frames.similarity(hierarchy_lib.load_hierarchy('cifar100'), 2.0)
+  else:
+    etf = frames.simplex_etf(num_classes)
+    wanted = etf @ etf.T
+  frame = frames.frame_from_similarity(wanted)
+  eigh = np.linalg.eigh
+
+  def other(matrix):
+    values, vectors = eigh(matrix)
+    rng = np.random.default_rng(0)
+    start = 0
+    for stop in range(1, len(values) + 1):
+      if stop == len(values) or values[stop] - values[start] > 1e-9:
+        size = stop - start
+        turn = np.linalg.qr(rng.standard_normal((size, size)))[0]
+        vectors[:, start:stop] = vectors[:, start:stop] @ turn
+        start = stop
+    return values, vectors
+
+  monkeypatch.setattr(np.linalg, 'eigh', other)
+  again = frames.frame_from_similarity(wanted)
+  np.testing.assert_allclose(again, frame, atol=1e-10)
+
+
 def test_rotations_are_uniform():
   # The mean of a Haar rotation's entries is 0 and their variance 1 / d; QR
   # without the signs repaired has a diagonal of one sign.
@@ -220,7 +248,30 @@ STAR = np.array([[0, 1, 1, 1], [1, 0, 4, 4], [1, 4, 0, 4], [1, 4, 4, 0]], float)
     (lambda: frames.haframe([[0, np.nan], [np.nan, 0]], 1), 'finite'),
     (lambda: frames.haframe('no such thing', 1), 'matrix of numbers'),
     (lambda: frames.haframe(STAR, 0.1), 'indefinite .* raise gamma'),
-    (lambda: frames.min_similarity(STAR, 0.1, separation='grid'), 'None of'),
+    (
+      lambda: frames.min_similarity(STAR, 0.1, separation='grid'),
+      r'indefinite \(smallest eigenvalue -',
+    ),
+    (
+      lambda: frames.min_similarity(TREE, 1, separation='grid', num_samples=0),
+      'None of',
+    ),
+    (lambda: frames.haframe(TREE, 1e-10), 'all classes are 1 up to rounding'),
+    (lambda: frames.haframe(TREE, 1, mapping=np.ones_like), 'up to rounding'),
+    (lambda: frames.haframe(TREE, 'x'), 'gamma must be .* got x'),
+    (
+      lambda: frames.haframe(
+        TREE, 1, mapping=lambda t: np.where(t > 0, np.nan, 1)
+      ),
+      'mapping must be finite',
+    ),
+    (
+      lambda: frames.haframe(
+        TREE, 1, mapping=lambda t: np.triu(np.exp(-t)) + np.tril(t, -1)
+      ),
+      'same for equal distances',
+    ),
+    (lambda: frames.frame_from_similarity(np.full((2, 2), np.inf)), 'finite'),
     (
       lambda: frames.similarity(TREE, 1, min_similarity=0.1),
       'min_similarity must lie between',

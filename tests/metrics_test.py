@@ -145,6 +145,8 @@ def test_no_mistakes_and_no_examples():
   assert 'top5' not in perfect and 'hier_dist@5' not in perfect
   with pytest.raises(ValueError, match='no examples'):
     metrics.hierarchical_metrics(np.zeros((0, 2)), [], distances)
+  with pytest.raises(ValueError, match='ks must be at least 1'):
+    metrics.hierarchical_metrics(np.eye(2), [0, 1], distances, (0, 1))
 
 
 def test_jitted_and_eager_sums_agree():
