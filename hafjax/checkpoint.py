@@ -81,16 +81,19 @@ def _differences(old, new, name='') -> list[str]:
 class Workdir:
   """Reads and writes a run's directory."""
 
-  def __init__(self, folder: str | os.PathLike, record: dict):
+  def __init__(
+    self, folder: str | os.PathLike, record: dict, create: bool = True
+  ):
     """Opens a directory for a run, new or to be continued.
 
     Args:
       folder: the directory; made if it does not exist.
       record: what the run is, from `describe`.
+      create: whether a new run may start here.
 
     Raises:
-      CheckpointError: if another run's files are there, or nothing can be
-        written.
+      CheckpointError: if another run's files are there, nothing can be written,
+        or there is no run and none may start.
     """
     self.folder = pathlib.Path(folder).absolute()
     run_file = self.folder / 'run.json'
@@ -102,6 +105,11 @@ class Workdir:
           f'{", ".join(differences)}: use another --workdir, or the settings '
           'that it was started with.'
         )
+    elif not create:
+      raise CheckpointError(
+        f'{self.folder} holds no run to evaluate: check --workdir, or train '
+        'first, with --config.mode=train.'
+      )
     else:
       try:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -365,7 +365,11 @@ def train_and_evaluate(config, workdir: str) -> dict:
   config_lib.check(config, jax.device_count())
   data = data_lib.load(config)
   experiment = make_experiment(config, data)
-  run = checkpoint.Workdir(workdir, checkpoint.describe(config, data.hierarchy))
+  run = checkpoint.Workdir(
+    workdir,
+    checkpoint.describe(config, data.hierarchy),
+    create=config.mode == 'train',
+  )
   try:
     if config.mode == 'eval':
       return _evaluate_best(config, run, experiment, data)

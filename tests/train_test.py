@@ -88,10 +88,21 @@ def test_eval_mode_measures_the_best_checkpoint(finished):
   assert best['val_top1'] == results['val']['top1']
 
 
-def test_eval_mode_without_a_checkpoint(tmp_path):
+def test_eval_mode_without_a_run_or_a_checkpoint(tmp_path, monkeypatch):
+  folder = tmp_path / 'misspelt'
   config = helpers.tiny_config(mode='eval')
+  with pytest.raises(checkpoint.CheckpointError, match='holds no run'):
+    train.train_and_evaluate(config, folder)
+  assert not folder.exists()
+
+  def stop(*args):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(train.Device, 'train', stop)
+  with pytest.raises(KeyboardInterrupt):
+    train.train_and_evaluate(helpers.tiny_config(), folder)
   with pytest.raises(checkpoint.CheckpointError, match='no checkpoint'):
-    train.train_and_evaluate(config, tmp_path)
+    train.train_and_evaluate(config, folder)
 
 
 def test_the_frame_is_in_no_checkpoint_and_gets_no_gradient(finished):
