@@ -1,27 +1,28 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-r"""Kernel gradients of convolutions on CPU: XLA's beside ours, in one run.
+r"""Convolutions on CPU as XLA compiles them by default, and as we have it.
 
     python -m experiments.bench_conv
 
-Prints GFLOP/s of the forward pass and of both kernel gradients for layers of
-our networks, then images/s of whole training steps with either. Each figure is
-the best of interleaved repetitions: a shared machine disturbs single ones.
+Prints GFLOP/s of forward pass and kernel gradient for layers of our networks,
+then images/s of whole training steps, without and with `compilation.options()`.
+Each figure is the best of interleaved repetitions: a shared machine disturbs
+single ones.
 """
 
 import time
-from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from hafjax import compilation
 from hafjax import models
 from hafjax import report
-from hafjax.models import conv
 from hafjax.models import heads
 from hafjax.models import network as network_lib
 from hafjax.models import tops
+from hafjax.models.conv import conv
 
 # (map size, channels in, channels out, stride), batch 64.
 LAYERS = [
@@ -53,36 +54,37 @@ def best_seconds(functions):
   return best
 
 
+def both_ways(function, *arguments):
+  """Calls of `function`, compiled by default and as we have it."""
+  programs = [
+    jax.jit(function).lower(*arguments).compile(options)
+    for options in ({}, compilation.options())
+  ]
+  return [lambda p=program: p(*arguments) for program in programs]
+
+
 def layer_row(size, inputs, outputs, stride):
-  key = jax.random.key(0)
-  x = jax.random.normal(key, (BATCH, size, size, inputs))
-  kernel = jax.random.normal(key, (3, 3, inputs, outputs))
+  x = jax.random.normal(jax.random.key(0), (BATCH, size, size, inputs))
+  layer = conv(outputs, 3, stride)
+  params = layer.init(jax.random.key(1), x)
+  out = layer.apply(params, x)
 
-  def plain(x, kernel):
-    return conv.plain(x, kernel, stride)
+  def kernel_gradient(x, out):
+    return jax.vjp(lambda params: layer.apply(params, x), params)[1](out)
 
-  forward = jax.jit(plain)
-  gradient = forward(x, kernel)
-  theirs = jax.jit(lambda x, g: jax.vjp(lambda k: plain(x, k), kernel)[1](g))
-  ours = jax.jit(lambda x, g: conv.kernel_gradient(x, g, kernel, stride))
   seconds = best_seconds(
-    [
-      lambda: forward(x, kernel),
-      lambda: theirs(x, gradient),
-      lambda: ours(x, gradient),
-    ]
+    both_ways(layer.apply, params, x) + both_ways(kernel_gradient, x, out)
   )
-  operations = 2 * gradient.size * 9 * inputs
+  operations = 2 * out.size * 9 * inputs
   return [
     f'{size} x {size}, {inputs} -> {outputs}, stride {stride}',
     *(f'{operations / s / 1e9:.1f}' for s in seconds),
-    f'{seconds[1] / seconds[2]:.2f}',
-    'ours' if conv.products_win(x.shape, kernel.shape) else 'XLA',
+    f'{seconds[0] / seconds[1]:.2f}',
+    f'{seconds[2] / seconds[3]:.2f}',
   ]
 
 
-def training_step(name, size, channels):
-  """A jitted step of SGD and its first arguments."""
+def model_row(name, size, channels):
   network = network_lib.Network(
     models.build(name), tops.PoolTop(), heads.Linear(10)
   )
@@ -90,8 +92,7 @@ def training_step(name, size, channels):
   labels = jnp.arange(BATCH) % 10
   state = network.init(jax.random.key(1), images, train=False)
 
-  @jax.jit
-  def step(state):
+  def step(state, images):
     def loss(params):
       outputs, updated = network.apply(
         {**state, 'params': params}, images, train=True, mutable='batch_stats'
@@ -105,15 +106,7 @@ def training_step(name, size, channels):
     params = jax.tree.map(lambda p, g: p - 0.01 * g, state['params'], gradient)
     return {'params': params, **updated}
 
-  # Traced now, under whichever convolution is in force.
-  return step.lower(state).compile(), state
-
-
-def model_row(name, size, channels):
-  ours, state = training_step(name, size, channels)
-  with mock.patch.object(conv, 'products_win', lambda *_: False):
-    plain, _ = training_step(name, size, channels)
-  seconds = best_seconds([lambda: plain(state), lambda: ours(state)])
+  seconds = best_seconds(both_ways(step, state, images))
   speeds = [BATCH / s for s in seconds]
   return [name, *(f'{v:,.0f}' for v in speeds), f'{speeds[1] / speeds[0]:.2f}']
 
@@ -121,14 +114,22 @@ def model_row(name, size, channels):
 def main():
   print(
     report.markdown_table(
-      ['GFLOP/s', 'forward', 'XLA', 'ours', 'XLA time / ours', 'used'],
+      [
+        'GFLOP/s',
+        'forward',
+        'forward, ours',
+        'gradient',
+        'gradient, ours',
+        'ratio',
+        'ratio',
+      ],
       [layer_row(*layer) for layer in LAYERS],
     )
   )
   print()
   print(
     report.markdown_table(
-      ['training, images/s', 'XLA', 'ours', 'ratio'],
+      ['training, images/s', 'default', 'ours', 'ratio'],
       [model_row(*model) for model in MODELS],
     )
   )

@@ -16,6 +16,7 @@ import optax
 
 from hafjax import checkpoint
 from hafjax import collapse
+from hafjax import compilation
 from hafjax import config as config_lib
 from hafjax import data as data_lib
 from hafjax import methods
@@ -287,11 +288,13 @@ class Device:
       in_shardings=(whole, whole, whole, split),
       out_shardings=whole,
       donate_argnums=(0, 1),
+      compiler_options=compilation.options(),
     )
     self._evaluate = jax.jit(
       evaluate,
       in_shardings=(whole, whole, split, split),
       out_shardings=whole,
+      compiler_options=compilation.options(),
     )
 
   def source(self, split: str):

@@ -7,10 +7,10 @@ import pytest
 
 from hafjax import frames
 from hafjax import models
-from hafjax.models import conv
 from hafjax.models import heads
 from hafjax.models import network as network_lib
 from hafjax.models import tops
+from hafjax.models.conv import conv
 
 
 def shapes(module, image_shape, **kwargs):
@@ -89,9 +89,8 @@ def test_a_block_activates_before_a_shortcut_that_changes_shape():
   np.testing.assert_array_equal(out['group1'], out['stem'])
   activated = jnp.where(out['stem'] > 0, 1.0, 0.1) * out['stem']
   activated /= np.sqrt(1 + 1e-5)  # BatchNorm at its initial statistics.
-  expected = conv.plain(
-    activated, blocks['group2_block1']['shortcut']['kernel'], 2
-  )
+  shortcut = blocks['group2_block1']['shortcut']
+  expected = conv(32, 1, 2).apply({'params': shortcut}, activated)
   np.testing.assert_allclose(out['group2'], expected, rtol=1e-5, atol=1e-6)
 
 
@@ -206,27 +205,9 @@ def test_statistics_follow_training_only():
   )
 
 
-@pytest.mark.parametrize('size, stride', [(18, 1), (19, 2), (20, 2), (17, 1)])
-@pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
-def test_kernel_gradients_by_products(size, stride, dtype):
-  key, *keys = jax.random.split(jax.random.key(size), 4)
-  x = jax.random.normal(keys[0], (2, size, size + 1, 16)).astype(dtype)
-  kernel = jax.random.normal(keys[1], (3, 3, 16, 32)).astype(dtype)
-  assert conv.products_win(x.shape, kernel.shape)
-  plain, pull_plain = jax.vjp(lambda *a: conv.plain(*a, stride), x, kernel)
-  ours, pull_ours = jax.vjp(lambda *a: conv.convolve(*a, stride), x, kernel)
-  np.testing.assert_array_equal(plain, ours)
-  gradient = jax.random.normal(keys[2], plain.shape).astype(dtype)
-  tolerance = 2e-2 if dtype == jnp.bfloat16 else 1e-5
-  for a, b in zip(pull_plain(gradient), pull_ours(gradient), strict=True):
-    assert a.dtype == b.dtype == dtype
-    a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
-    np.testing.assert_allclose(a, b, atol=tolerance * np.abs(a).max())
-
-
 def test_padding_is_that_of_pytorch():
   """Stride 2 on even sizes starts at the corner; 'SAME' would not."""
   x = jnp.zeros((1, 4, 4, 1)).at[0, 0, 0, 0].set(1.0)
   kernel = jnp.arange(9.0).reshape(3, 3, 1, 1)
-  out = conv.convolve(x, kernel, 2)
+  out = conv(1, 3, 2).apply({'params': {'kernel': kernel}}, x)
   np.testing.assert_array_equal(out[0, :, :, 0], [[4, 0], [0, 0]])

@@ -7,7 +7,7 @@ from typing import Any
 from flax import linen as nn
 import jax.numpy as jnp
 
-from hafjax.models import conv
+from hafjax.models.conv import conv
 
 
 class ConvNet(nn.Module):
@@ -28,7 +28,7 @@ class ConvNet(nn.Module):
     """[B, h, w, c] -> (feature map, intermediates)."""
     x, out = images.astype(self.dtype), {}
     for level, width in enumerate(self.widths, 1):
-      x = conv.Conv(width, 3, 2, dtype=self.dtype, name=f'conv{level}')(x)
+      x = conv(width, 3, 2, dtype=self.dtype, name=f'conv{level}')(x)
       x = nn.BatchNorm(
         use_running_average=not train,
         momentum=self.bn_momentum,

@@ -7,7 +7,7 @@ from typing import Any
 from flax import linen as nn
 import jax.numpy as jnp
 
-from hafjax.models import conv
+from hafjax.models.conv import conv
 
 
 class PoolTop(nn.Module):
@@ -48,7 +48,7 @@ class TransformTop(nn.Module):
         name=name,
       )
 
-    x = conv.Conv(self.dim, 1, dtype=self.dtype, name='conv')(feature_map)
+    x = conv(self.dim, 1, dtype=self.dtype, name='conv')(feature_map)
     x = norm('norm')(x.mean((1, 2)))
     for layer in (1, 2):
       y = x
