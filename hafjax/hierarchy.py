@@ -291,7 +291,7 @@ class Hierarchy:
         f'{_quote(level)}.'
       )
     ancestors = np.arange(self.num_nodes, dtype=np.int32)
-    for block in self._levels[level + 1 :]:
+    for block in self.levels[level + 1 :]:
       ancestors[block] = ancestors[self.parents[block]]
     _, first, labels = np.unique(
       ancestors[self.leaves], return_index=True, return_inverse=True
@@ -331,7 +331,7 @@ class Hierarchy:
       yield nodes[::-1]
 
   @functools.cached_property
-  def _levels(self) -> list[slice]:
+  def levels(self) -> list[slice]:
     """Nodes of depth 0, 1, ..., height."""
     return _level_slices(self.node_depths)
 
@@ -344,14 +344,14 @@ class Hierarchy:
     parents = self.parents.astype(np.int64)  # NumPy's fast way is for these.
     counts = np.zeros(self.num_nodes, np.int64)
     counts[self.leaves] = 1
-    for block in self._levels[:0:-1]:
+    for block in self.levels[:0:-1]:
       # A copy, or else NumPy copies all of `counts`, for fear of overlap.
       np.add.at(counts, parents[block], counts[block].copy())
     # Breadth first, siblings are neighbours: the leaves before a node, less
     # those before its first sibling, are those of the siblings in between.
     before = np.cumsum(counts) - counts
     starts = before - before[np.searchsorted(parents, parents)]
-    for block in self._levels[1:]:
+    for block in self.levels[1:]:
       starts[block] += starts[parents[block]]
     return starts, counts
 

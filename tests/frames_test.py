@@ -247,7 +247,19 @@ STAR = np.array([[0, 1, 1, 1], [1, 0, 4, 4], [1, 4, 0, 4], [1, 4, 4, 0]], float)
     (lambda: frames.haframe([[1, 1], [1, 0]], 1), 'zero on the diagonal'),
     (lambda: frames.haframe([[0, np.nan], [np.nan, 0]], 1), 'finite'),
     (lambda: frames.haframe('no such thing', 1), 'matrix of numbers'),
-    (lambda: frames.haframe(STAR, 0.1), 'indefinite .* raise gamma'),
+    (
+      lambda: frames.haframe(STAR, 0.1),
+      r'indefinite \(smallest .*: they are not a metric, as entry \[1, 2\] is '
+      r'4 but the way by 0 is 1 \+ 1 .* raise gamma: gamma=.* works',
+    ),
+    (
+      lambda: frames.haframe(STAR, 0.1, mapping='linear'),
+      "indefinite .* use mapping='exponential' and a large gamma",
+    ),
+    (
+      lambda: frames.haframe([[0, 0, 1], [0, 0, 2], [1, 2, 0]], 1),
+      'no gamma works: classes 0 and 1 have no distance',
+    ),
     (
       lambda: frames.min_similarity(STAR, 0.1, separation='grid'),
       r'indefinite \(smallest eigenvalue -',
@@ -267,7 +279,9 @@ STAR = np.array([[0, 1, 1, 1], [1, 0, 4, 4], [1, 4, 0, 4], [1, 4, 4, 0]], float)
     ),
     (
       lambda: frames.haframe(
-        TREE, 1, mapping=lambda t: np.triu(np.exp(-t)) + np.tril(t, -1)
+        TREE.distances(),
+        1,
+        mapping=lambda t: np.triu(np.exp(-t)) + np.tril(t, -1),
       ),
       'same for equal distances',
     ),
