@@ -7,6 +7,15 @@ from ml_collections import config_dict
 # What follows the colon in --config=configs/NAME.py:VARIANT. 'pool' is the
 # paper's type I network, 'transform' its type II.
 _FIXED = dict(top='transform')
+
+
+def _rotation() -> dict:
+  """Every field of `methods.fixed.Rotation`."""
+  return dict(
+    every=100, freeze_step=config_dict.placeholder(int), decay=0.99, delta=0.0
+  )
+
+
 VARIANTS = {
   # The published method. Configs set their own gamma and alpha.
   'haframe': dict(**_FIXED, method=dict(name='haframe', gamma=2.0, alpha=0.4)),
@@ -14,8 +23,15 @@ VARIANTS = {
   'haframe_ce': dict(
     **_FIXED, method=dict(name='haframe', gamma=2.0, alpha=0.0)
   ),
+  # The published method on a frame that turns to the features.
+  'haframe_nearest': dict(
+    **_FIXED,
+    method=dict(name='haframe', gamma=2.0, alpha=0.4, rotation=_rotation()),
+  ),
   # A simplex ETF in the place of the frame, under cross-entropy.
   'etf': dict(**_FIXED, method=dict(name='etf')),
+  # And one that turns to the features.
+  'etf_nearest': dict(**_FIXED, method=dict(name='etf', rotation=_rotation())),
   # A learned classifier on the same network as the fixed ones (type II) ...
   'cross_entropy': dict(**_FIXED, method=dict(name='cross_entropy')),
   # ... and on the plain one (type I).
@@ -48,7 +64,9 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     data_dir='',
     # Built-in hierarchy or file; '' for the data set's own.
     hierarchy='',
-    # 'lca_height' or 'lca_depth'; '' for what the data set's results use.
+    # 'lca_height' or 'lca_depth' of the hierarchy, or a file of distances of
+    # your own (`frames.load_distances`); '' for what the data set's results
+    # use.
     distance='',
     # Images are zero-padded to this many pixels; None for their own size.
     image_size=config_dict.placeholder(int),
@@ -59,7 +77,10 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     # --- network
     # Backbone, a name for hafjax.models.build.
     model='convnet',
-    # Type I ('pool') or type II ('transform') top, and the method on it.
+    # Width of the features; None for what the method wants: K, as a rule.
+    feature_dim=config_dict.placeholder(int),
+    # Type I ('pool'), 'linear' or type II ('transform') top, and the method
+    # on it.
     **VARIANTS[variant],
     # Compute type of the network: 'float32' or 'bfloat16'.
     dtype='float32',

@@ -9,10 +9,10 @@ A working directory holds
     metrics.jsonl  one JSON object a line, as training went
     results.json   written last: its presence means that the run is done
 
-A fixed frame is in none of them: it is a function of what run.json records,
-and continuing under another record is refused.
+Continuing under another record is refused.
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -54,14 +54,23 @@ def read_json(file: pathlib.Path):
     ) from error
 
 
-def describe(config, hierarchy) -> dict:
-  """The record that makes two runs the same run, as JSON values."""
+def describe(config, data) -> dict:
+  """The record that makes two runs the same run, as JSON values.
+
+  Args:
+    config: the run's.
+    data: its `data.DataSet`.
+  """
   config = json.loads(config.to_json())
-  return dict(
+  record = dict(
     config={k: v for k, v in config.items() if k not in _FREE_FIELDS},
     # By tabs: names may contain a slash where they came as edges.
-    classes=hierarchy.paths(sep='\t'),
+    classes=data.hierarchy.paths(sep='\t'),
   )
+  if data.kind is None:
+    # The user's own, from a file that may change.
+    record['distances'] = hashlib.sha256(data.distances.tobytes()).hexdigest()
+  return record
 
 
 def _differences(old, new, name='') -> list[str]:

@@ -5,13 +5,14 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from hafjax import frames
 from hafjax.losses import frame as frame_losses
 
 
 def alignment_sums(
   features: Float[Array, 'b d'],
   labels: Int[Array, 'b'],
-  frame: Float[Array, 'k d'],
+  frame: Float[Array, 'k d'] | frames.Frame,
   mask: Bool[Array, 'b'],
 ) -> dict[str, Array]:
   """A batch's part of `alignment`: sums, to be added over batches.
@@ -19,44 +20,49 @@ def alignment_sums(
   Args:
     features: raw features, [B, d].
     labels: class indices, int[B].
-    frame: unit-norm class vectors, [K, d].
+    frame: unit-norm class vectors, [K, d], or an operator.
     mask: which examples count, bool[B].
 
   Returns:
-    'cosine': [K], sums of the cosines to the own class vector; 'features':
-    [K, d], sums of the features; 'counts': [K].
+    'cosine': [K], sums of the cosines to the own class vector; 'counts': [K];
+    'features': [K, d], sums of the features, for a dense frame only.
   """
+  frame = frames.as_frame(frame)
   weight = mask.astype(features.dtype)
-  cosine = jnp.sum(frame_losses.unit(features) * frame[labels], axis=-1)
-  zeros = jnp.zeros(len(frame), features.dtype)
-  return dict(
+  cosine = jnp.sum(frame_losses.unit(features) * frame.rows(labels), axis=-1)
+  zeros = jnp.zeros(frame.num_classes, features.dtype)
+  sums = dict(
     cosine=zeros.at[labels].add(weight * cosine),
-    features=jnp.zeros_like(frame, features.dtype)
-    .at[labels]
-    .add(weight[:, None] * features),
     counts=zeros.at[labels].add(weight),
   )
+  if isinstance(frame, frames.DenseFrame):
+    zeros = jnp.zeros(frame.vectors.shape, features.dtype)
+    sums['features'] = zeros.at[labels].add(weight[:, None] * features)
+  return sums
 
 
 def alignment(
-  sums: dict[str, Array], frame: Float[Array, 'k d']
+  sums: dict[str, Array], frame: Float[Array, 'k d'] | frames.Frame
 ) -> dict[str, float]:
   """Cosines between features and their fixed class vectors.
 
   Args:
     sums: of `alignment_sums` over a split.
-    frame: the same class vectors, [K, d].
+    frame: the same class vectors.
 
   Returns:
-    'feature_cosine': mean over examples; 'class_mean_cosine': mean over the
-    classes that have examples, of the cosine of the class's mean feature. Both
-    are 1 when features have collapsed to the frame.
+    'feature_cosine': mean over examples; 'class_mean_cosine' (of a dense
+    frame): mean over the classes that have examples, of the cosine of the
+    class's mean feature. Both are 1 when features have collapsed to the frame.
   """
-  present = sums['counts'] > 0
-  means = jnp.sum(frame_losses.unit(sums['features']) * frame, axis=-1)
-  return dict(
-    feature_cosine=float(sums['cosine'].sum() / sums['counts'].sum()),
-    class_mean_cosine=float(
-      jnp.where(present, means, 0.0).sum() / present.sum()
-    ),
+  found = dict(
+    feature_cosine=float(sums['cosine'].sum() / sums['counts'].sum())
   )
+  if 'features' in sums:
+    present = sums['counts'] > 0
+    vectors = frames.as_frame(frame).vectors
+    means = jnp.sum(frame_losses.unit(sums['features']) * vectors, axis=-1)
+    found['class_mean_cosine'] = float(
+      jnp.where(present, means, 0.0).sum() / present.sum()
+    )
+  return found

@@ -7,6 +7,7 @@ import numbers
 from hafjax import data
 from hafjax import methods
 from hafjax import models
+from hafjax.models import tops
 
 
 class ConfigError(ValueError):
@@ -60,12 +61,13 @@ RULES = {
   'dataset': _one_of(*data.SPECS),
   'data_dir': _TEXT,
   'hierarchy': _TEXT,
-  'distance': _one_of('', 'lca_height', 'lca_depth'),
+  'distance': _TEXT,
   'image_size': _optional(_at_least(1)),
   'crop_padding': _optional(_at_least(0)),
   'flip': _optional(_one_of(True, False)),
   'model': _TEXT,
-  'top': _one_of('pool', 'transform'),
+  'top': _one_of(*tops.NAMES),
+  'feature_dim': _optional(_at_least(1)),
   'dtype': _one_of('float32', 'bfloat16'),
   'batch_size': _at_least(2),  # Batch statistics need two examples.
   'num_epochs': _at_least(1),

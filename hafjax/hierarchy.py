@@ -38,6 +38,10 @@ import numpy as np
 PathLike = str | os.PathLike[str]
 
 
+# Of class distances, see `Hierarchy.distances`.
+KINDS = ('lca_height', 'lca_depth')
+
+
 class HierarchyError(ValueError):
   """What is wrong with a hierarchy, and where, in one sentence."""
 
@@ -237,7 +241,7 @@ class Hierarchy:
     Raises:
       HierarchyError: `kind` is neither.
     """
-    if not isinstance(kind, str) or kind not in ('lca_height', 'lca_depth'):
+    if not isinstance(kind, str) or kind not in KINDS:
       raise HierarchyError(
         f"kind must be 'lca_height' or 'lca_depth', got {_quote(kind)}."
       )

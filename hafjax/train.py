@@ -38,13 +38,14 @@ class TrainState:
   Attributes:
     step: updates done, int32[].
     params: what is learned.
-    batch_stats: BatchNorm's running statistics.
+    variables: what else the network holds: BatchNorm's running statistics, and
+      a fixed frame.
     opt_state: the optimiser's.
   """
 
   step: jax.Array
   params: dict
-  batch_stats: dict
+  variables: dict
   opt_state: tuple
 
 
@@ -78,11 +79,11 @@ def initial_state(experiment: Experiment, image_shape) -> TrainState:
   key = jax.random.key(experiment.seed)
   images = jnp.zeros((1, *image_shape), jnp.float32)
   variables = experiment.network.init(key, images, train=False)
-  params = variables['params']
+  params = variables.pop('params')
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
-    batch_stats=variables.get('batch_stats', {}),
+    variables=variables,
     opt_state=experiment.optimiser.init(params),
   )
 
@@ -112,17 +113,24 @@ def train_step(
 
   def mean_loss(params):
     outputs, updated = experiment.network.apply(
-      {'params': params, 'batch_stats': state.batch_stats},
+      {'params': params, **state.variables},
       images,
       train=True,
       mutable=['batch_stats'],
     )
     loss = experiment.method.loss(outputs, labels, done)
-    return loss.mean(), (loss, outputs, updated.get('batch_stats', {}))
+    return loss.mean(), (loss, outputs, updated)
 
-  gradient, (loss, outputs, batch_stats) = jax.grad(mean_loss, has_aux=True)(
+  gradient, (loss, outputs, updated) = jax.grad(mean_loss, has_aux=True)(
     state.params
   )
+  variables = {**state.variables, **updated}
+  if experiment.method.update is not None:
+    variables['frame'] = dict(
+      classifier=experiment.method.update(
+        variables['frame']['classifier'], outputs, labels, state.step
+      )
+    )
   updates, opt_state = experiment.optimiser.update(
     gradient, state.opt_state, state.params
   )
@@ -135,7 +143,7 @@ def train_step(
   new_state = TrainState(
     step=state.step + 1,
     params=optax.apply_updates(state.params, updates),
-    batch_stats=batch_stats,
+    variables=variables,
     opt_state=opt_state,
   )
   return new_state, sums
@@ -159,7 +167,7 @@ def eval_step(
   """
   method = experiment.method
   outputs = experiment.network.apply(
-    {'params': state.params, 'batch_stats': state.batch_stats},
+    {'params': state.params, **state.variables},
     experiment.preprocess(images),
     train=False,
   )
@@ -172,12 +180,17 @@ def eval_step(
       method.scores(outputs), labels, experiment.distances, experiment.ks, mask
     ),
   )
-  if method.frame is not None:
-    frame = jnp.asarray(method.frame, outputs['features'].dtype)
+  if 'frame' in outputs:
     sums['alignment'] = collapse.alignment_sums(
-      outputs['features'], labels, frame, mask
+      outputs['features'], labels, outputs['frame'], mask
     )
   return sums
+
+
+def _frame(state: TrainState):
+  """The fixed class vectors as they are now, or None."""
+  fixed = state.variables.get('frame', {}).get('classifier', {})
+  return fixed.get('frame')
 
 
 # --- From a config -----------------------------------------------------------
@@ -215,20 +228,19 @@ def make_experiment(config, data: data_lib.DataSet) -> Experiment:
   """
   dtype = jnp.dtype(config.dtype)
   backbone = models.build(config.model, dtype=dtype)
-  num_classes = data.hierarchy.num_classes
-  if config.top == 'transform':
-    top, feature_dim = tops.TransformTop(num_classes, dtype=dtype), num_classes
-  else:
-    top = tops.PoolTop()
-    images = jnp.zeros((1, *data.image_shape), jnp.float32)
-    maps, _ = jax.eval_shape(
-      lambda: backbone.init_with_output(jax.random.key(0), images, train=False)
-    )[0]
-    feature_dim = maps.shape[-1]
+  images = jnp.zeros((1, *data.image_shape), jnp.float32)
+  (maps, _), _ = jax.eval_shape(
+    lambda: backbone.init_with_output(jax.random.key(0), images, train=False)
+  )
+  wanted = methods.feature_dim(data.hierarchy, data.kind, **config.method)
+  top, feature_dim = tops.build(
+    config.top, config.feature_dim or wanted, maps.shape[-1], dtype=dtype
+  )
   method = methods.build(
     methods.Task(
       hierarchy=data.hierarchy,
       distances=data.distances,
+      kind=data.kind,
       feature_dim=feature_dim,
       seed=config.seed,
     ),
@@ -341,8 +353,7 @@ class Device:
       **metrics.finalise(total['metrics'], self._experiment.ks),
     )
     if 'alignment' in total:
-      frame = self._experiment.method.frame
-      found |= collapse.alignment(total['alignment'], frame)
+      found |= collapse.alignment(total['alignment'], _frame(state))
     return found
 
 
@@ -370,7 +381,7 @@ def train_and_evaluate(config, workdir: str) -> dict:
   experiment = make_experiment(config, data)
   run = checkpoint.Workdir(
     workdir,
-    checkpoint.describe(config, data.hierarchy),
+    checkpoint.describe(config, data),
     create=config.mode == 'train',
   )
   try:
@@ -476,7 +487,7 @@ def _train(config, run, experiment, data) -> dict:
     images_per_second=round(progress.speed(num_steps) * batch_size, 1),
     best_step=run.best_step(),
   )
-  if experiment.method.frame is not None:
+  if _frame(state) is not None:
     last = device.evaluate(state, 'train', config.eval_batch_size)
     results['last_train'] = last
   best = run.restore(run.best_step(), state)

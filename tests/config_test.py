@@ -52,6 +52,7 @@ def test_every_config_trains_a_step(name):
   data = data_lib.DataSet(
     hierarchy=hierarchy,
     distances=hierarchy.distances(),
+    kind='lca_height',
     splits=dict(train=arrays),
     image_shape=shape,
     mean=spec.mean,
@@ -153,7 +154,8 @@ def test_frames_are_checked_before_training(change, error, message, tmp_path):
   config = helpers.tiny_config(**change)
   if error is None:
     data = data_lib.load(config)
-    assert train.make_experiment(config, data).method.frame.shape == (30, 128)
+    head = train.make_experiment(config, data).method.head
+    assert head.frame.shape == (30, 128)
     return
   with pytest.raises(error, match=message):
     train.train_and_evaluate(config, tmp_path)

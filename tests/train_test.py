@@ -29,7 +29,7 @@ def final_state(config, folder):
   """The last saved state of a run."""
   data = data_lib.load(config)
   experiment = train.make_experiment(config, data)
-  run = checkpoint.Workdir(folder, checkpoint.describe(config, data.hierarchy))
+  run = checkpoint.Workdir(folder, checkpoint.describe(config, data))
   device = train.Device(experiment, data)
   state = run.restore(run.latest_step(), device.initial_state())
   run.close()
@@ -105,7 +105,7 @@ def test_eval_mode_without_a_run_or_a_checkpoint(tmp_path, monkeypatch):
     train.train_and_evaluate(config, folder)
 
 
-def test_the_frame_is_in_no_checkpoint_and_gets_no_gradient(finished):
+def test_the_frame_is_saved_but_gets_no_gradient(finished):
   config, folder, _ = finished
   state = final_state(config, folder)
   assert set(state.params) == {'backbone', 'transformation'}
@@ -264,7 +264,7 @@ def test_evaluation_counts_every_example_once():
   state = device.initial_state()
   split = data.splits['test']
   outputs = experiment.network.apply(
-    {'params': state.params, 'batch_stats': state.batch_stats},
+    {'params': state.params, **state.variables},
     data.preprocess(jnp.asarray(split.images)),
     train=False,
   )

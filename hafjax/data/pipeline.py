@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax.data import augment
 from hafjax.data import sources
@@ -18,7 +19,10 @@ class DataSet:
 
   Attributes:
     hierarchy: the tree; labels are indices into its `class_names`.
-    distances: int32[K, K] of the kind that the spec asks for.
+    distances: [K, K] between classes: int32, the hierarchy's, or float64, the
+      user's own.
+    kind: of the hierarchy's distances, see `Hierarchy.distances`; None where
+      they are the user's own.
     splits: `Arrays` by name: 'train', 'val', 'test'.
     image_shape: (h, w, c) as the network sees it.
     mean: per channel, of pixels in [0, 1].
@@ -29,6 +33,7 @@ class DataSet:
 
   hierarchy: hierarchy_lib.Hierarchy
   distances: np.ndarray
+  kind: str | None
   splits: dict[str, sources.Arrays]
   image_shape: tuple[int, int, int]
   mean: tuple[float, ...]
@@ -55,6 +60,7 @@ def load(config) -> DataSet:
   Raises:
     DataError: if the data cannot be had, or does not fit the hierarchy.
     HierarchyError: if the hierarchy's file is bad.
+    FrameError: if a file of distances is bad.
   """
   spec = specs.SPECS[config.dataset]
   hierarchy = hierarchy_lib.load_hierarchy(config.hierarchy or spec.hierarchy)
@@ -74,9 +80,16 @@ def load(config) -> DataSet:
   def override(value, default):
     return default if value is None else value
 
+  kind = config.distance or spec.distance
+  if kind in hierarchy_lib.KINDS:
+    distances = hierarchy.distances(kind)
+  else:
+    distances = frames.load_distances(kind, hierarchy.class_names)
+    kind = None
   return DataSet(
     hierarchy=hierarchy,
-    distances=hierarchy.distances(config.distance or spec.distance),
+    distances=distances,
+    kind=kind,
     splits=splits,
     image_shape=(size, size, channels),
     mean=spec.mean,

@@ -6,6 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 import optax
 
+from hafjax import frames
+
 # The published code's floor on norms, below which a feature has no direction.
 _MIN_NORM = 1e-8
 
@@ -19,17 +21,25 @@ def unit(features: Float[Array, '*b d']) -> Float[Array, '*b d']:
   Returns:
     float[..., d], rows of norm 1 (0 for zero rows, whose gradient is finite).
   """
-  features = features.astype(jnp.promote_types(features.dtype, jnp.float32))
+  features = _at_least_single(features)
+  return features / _norm(features)
+
+
+def _at_least_single(features):
+  return features.astype(jnp.promote_types(features.dtype, jnp.float32))
+
+
+def _norm(features):
+  """Norms of rows, [..., 1], not below a floor, where they have no gradient."""
   square = jnp.sum(features**2, axis=-1, keepdims=True)
   tiny = square < _MIN_NORM**2
   # Both branches of a where are differentiated: neither may divide by zero.
-  norm = jnp.sqrt(jnp.where(tiny, 1.0, square))
-  return features / jnp.where(tiny, _MIN_NORM, norm)
+  return jnp.where(tiny, _MIN_NORM, jnp.sqrt(jnp.where(tiny, 1.0, square)))
 
 
 def cosine_frame_loss(
   features: Float[Array, 'b d'],
-  frame: Float[Array, 'k d'],
+  frame: Float[Array, 'k d'] | frames.Frame,
   labels: Int[Array, 'b'],
 ) -> Float[Array, 'b']:
   """Squared errors of the cosines to all class vectors.
@@ -40,32 +50,33 @@ def cosine_frame_loss(
 
   Args:
     features: raw features, [B, d]; only their directions matter.
-    frame: unit-norm class vectors, [K, d].
+    frame: unit-norm class vectors, [K, d], or an operator.
     labels: class indices, int[B].
 
   Returns:
     float[B], summed over classes, not averaged. HAFrame, arXiv 2303.05689,
     equation for the cosine loss.
   """
-  direction = unit(features)
-  frame = jnp.asarray(frame, direction.dtype)
-  error = direction - frame[labels]
-  return jnp.sum((error @ frame.T) ** 2, axis=-1)
+  direction, frame = unit(features), frames.as_frame(frame)
+  error = direction - frame.rows(labels).astype(direction.dtype)
+  return jnp.sum(frame.logits(error) ** 2, axis=-1)
 
 
 def haframe_loss(
   features: Float[Array, 'b d'],
-  frame: Float[Array, 'k d'],
+  frame: Float[Array, 'k d'] | frames.Frame,
   labels: Int[Array, 'b'],
   alpha: float | Float[Array, ''],
   beta: float | Float[Array, ''] | None = None,
 ) -> Float[Array, 'b']:
   """beta times cross-entropy plus alpha times the cosine loss.
 
+  Both share the product of features and frame, in value and gradient.
+
   Args:
     features: raw features, [B, d].
-    frame: unit-norm class vectors, the fixed classifier, [K, d]; logits are
-      features @ frame.T.
+    frame: unit-norm class vectors, the fixed classifier, [K, d], or an
+      operator; logits are features @ frame.T.
     labels: class indices, int[B].
     alpha: weight of the cosine loss.
     beta: weight of the cross-entropy; None for 1 - alpha where alpha <= 1, and
@@ -76,10 +87,11 @@ def haframe_loss(
   """
   if beta is None:
     beta = jnp.where(jnp.asarray(alpha) <= 1, 1 - alpha, 1.0)
-  features = features.astype(jnp.promote_types(features.dtype, jnp.float32))
-  frame = jnp.asarray(frame, features.dtype)
+  features, frame = _at_least_single(features), frames.as_frame(frame)
+  logits = frame.logits(features)
   cross_entropy = optax.losses.softmax_cross_entropy_with_integer_labels(
-    features @ frame.T, labels
+    logits, labels
   )
-  cosine = cosine_frame_loss(features, frame, labels)
+  wanted = frame.logits(frame.rows(labels).astype(features.dtype))
+  cosine = jnp.sum((logits / _norm(features) - wanted) ** 2, axis=-1)
   return beta * cross_entropy + alpha * cosine

@@ -15,6 +15,15 @@ from hafjax.methods.base import MethodError
 from hafjax.methods.base import Task
 from hafjax.methods.base import build
 from hafjax.methods.base import check
+from hafjax.methods.base import feature_dim
 from hafjax.methods.base import names
 
-__all__ = ['Method', 'MethodError', 'Task', 'build', 'check', 'names']
+__all__ = [
+  'Method',
+  'MethodError',
+  'Task',
+  'build',
+  'check',
+  'feature_dim',
+  'names',
+]

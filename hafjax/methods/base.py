@@ -14,6 +14,9 @@ import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
 
+# Modules of this folder that are no methods.
+_SHARED = ('base', 'fixed')
+
 
 class MethodError(ValueError):
   """A method that does not exist or was given the wrong parameters."""
@@ -25,13 +28,16 @@ class Task:
 
   Attributes:
     hierarchy: the class tree, K classes.
-    distances: int[K, K], of the kind that the data set asks for.
+    distances: between classes, [K, K]: the hierarchy's of some kind, or the
+      user's own.
+    kind: of the hierarchy's distances; None where they are the user's own.
     feature_dim: d, the width of the features that the head receives.
     seed: for anything random that the method fixes for good.
   """
 
   hierarchy: hierarchy_lib.Hierarchy
   distances: np.ndarray
+  kind: str | None
   feature_dim: int
   seed: int
 
@@ -42,24 +48,26 @@ class Method:
 
   Attributes:
     head: features float32[B, d] -> outputs, a dict with 'features' and
-      'logits' at least.
+      'logits' at least; and 'frame', a `frames.Frame`, if class vectors are
+      fixed.
     loss: (outputs, labels int[B], progress) -> float[B]; progress is the
       fraction of training done, in [0, 1).
     scores: outputs -> float[B, K], larger for likelier classes.
-    frame: the fixed class vectors, float64[K, d], where there are any.
+    update: (the head's own variables of the collection 'frame', outputs, labels
+      int[B], step int[]) -> these variables after the step; None if they stay.
   """
 
   head: nn.Module
   loss: Callable[[dict, jax.Array, jax.Array], jax.Array]
   scores: Callable[[dict], jax.Array] = lambda outputs: outputs['logits']
-  frame: np.ndarray | None = None
+  update: Callable[[dict, dict, jax.Array, jax.Array], dict] | None = None
 
 
 def names() -> tuple[str, ...]:
   """Names of all methods."""
   folder = importlib.import_module('hafjax.methods').__path__
   modules = (module.name for module in pkgutil.iter_modules(folder))
-  return tuple(sorted(set(modules) - {'base'}))
+  return tuple(sorted(name for name in modules if name not in _SHARED))
 
 
 def check(name: str, **parameters):
@@ -97,6 +105,28 @@ def build(task: Task, *, name: str, **parameters) -> Method:
   """
   check(name, **parameters)
   return _module(name).build(task, **parameters)
+
+
+def feature_dim(
+  hierarchy: hierarchy_lib.Hierarchy,
+  kind: str | None,
+  *,
+  name: str,
+  **parameters,
+) -> int:
+  """How wide a method wants its features: K, unless its file says otherwise.
+
+  Args:
+    hierarchy: the class tree.
+    kind: of its distances, None where they are the user's own.
+    name: one of `names()`.
+    **parameters: the method's own.
+  """
+  check(name, **parameters)
+  wanted = getattr(_module(name), 'feature_dim', None)
+  if wanted is None:
+    return hierarchy.num_classes
+  return wanted(hierarchy, kind, **parameters)
 
 
 def _module(name: str):

@@ -7,14 +7,22 @@ Zhu et al., NeurIPS 2021 (arXiv 2105.02375), and Yang et al., NeurIPS 2022
 given from the start. Blind to the hierarchy.
 """
 
+from collections.abc import Mapping
+
 from hafjax import frames
 from hafjax.methods import base
-from hafjax.methods import haframe
+from hafjax.methods import fixed
 
 
-def build(task: base.Task) -> base.Method:
-  """Fixed simplex ETF, randomly rotated by the task's seed."""
-  frame = frames.simplex_etf(
-    task.hierarchy.num_classes, task.feature_dim, seed=task.seed
+def build(task: base.Task, *, rotation: Mapping | None = None) -> base.Method:
+  """Fixed simplex ETF, randomly rotated by the task's seed.
+
+  Args:
+    task: see `base.Task`.
+    rotation: fields of `fixed.Rotation`, for an ETF that turns to the features
+      (Markou et al., NeurIPS 2024, arXiv 2411.01248, in closed form).
+  """
+  similarity = frames.etf_similarity(task.hierarchy.num_classes)
+  return fixed.method(
+    fixed.vectors(similarity, task), alpha=0.0, rotation=rotation
   )
-  return haframe.fixed_frame(frame, alpha=0.0)

@@ -5,12 +5,16 @@
 Liang and Davis, ICCV 2023 (arXiv 2303.05689).
 """
 
-import numpy as np
+from collections.abc import Mapping
 
 from hafjax import frames
-from hafjax import losses
+from hafjax import hierarchy as hierarchy_lib
 from hafjax.methods import base
-from hafjax.models import heads
+from hafjax.methods import fixed
+
+# Classes from which on the tree is the faster frame, features, network top and
+# all (experiments/bench_frames.py).
+_TREE_CLASSES = 2000
 
 
 def build(
@@ -20,50 +24,80 @@ def build(
   alpha: float,
   mapping: str = 'exponential',
   separation: str = 'exact',
+  frame: str = 'auto',
   schedule: str = 'constant',
   period: float = 0.1,
+  rotation: Mapping | None = None,
 ) -> base.Method:
   """HAFrame with cross-entropy and cosine loss.
 
   Args:
-    task: see `base.Task`; the frame needs feature_dim >= K - 1.
+    task: see `base.Task`; features of less than K - 1 dimensions get the
+      nearest frame there is, and a warning.
     gamma: decay of similarity with distance, > 0.
     alpha: weight of the cosine loss; 0 is cross-entropy alone on the frame, 1
       is the cosine loss alone, above 1 it is added to the cross-entropy.
     mapping: 'exponential' or 'linear', see `frames.similarity`.
     separation: 'exact', or 'grid' as in the published code.
+    frame: 'dense' for a matrix; 'tree' for sums down the tree, which need
+      features of N dimensions, a node each; 'auto' for the faster.
     schedule: how the mix changes over training, `losses.mixing_schedule`.
     period: of the cosine schedules, as a fraction of training.
+    rotation: fields of `fixed.Rotation`, for a frame that turns to the
+      features.
   """
-  frame = frames.haframe(
-    task.distances,
+  tree, mixture = task.hierarchy, dict(schedule=schedule, period=period)
+  if _wants_tree(tree, task.kind, frame, separation, rotation):
+    if task.feature_dim == tree.num_nodes:
+      return fixed.method(
+        frames.TreeFrame.create(tree, gamma, mapping, kind=task.kind),
+        alpha,
+        **mixture,
+      )
+    if frame == 'tree':
+      raise base.MethodError(
+        f"frame='tree' needs features of {tree.num_nodes} dimensions, a node "
+        f"each, got {task.feature_dim}: use top='transform' or 'linear', and "
+        'no feature_dim.'
+      )
+  similarity = frames.similarity(
+    task.distances if task.kind is None else tree,
     gamma,
-    dim=task.feature_dim,
-    seed=task.seed,
-    mapping=mapping,
-    separation=separation,
+    mapping,
+    separation,
+    kind=task.kind or '',
   )
-  return fixed_frame(frame, alpha, schedule=schedule, period=period)
+  return fixed.method(
+    fixed.vectors(similarity, task), alpha, rotation=rotation, **mixture
+  )
 
 
-def fixed_frame(
-  frame: np.ndarray,
-  alpha: float,
-  schedule: str = 'constant',
-  period: float = 0.1,
-) -> base.Method:
-  """A fixed classifier under the mix of cross-entropy and cosine loss.
+def feature_dim(
+  tree: hierarchy_lib.Hierarchy,
+  kind: str | None,
+  frame: str = 'auto',
+  separation: str = 'exact',
+  rotation: Mapping | None = None,
+  **unused,
+) -> int:
+  """N for a tree frame, else K."""
+  if _wants_tree(tree, kind, frame, separation, rotation):
+    return tree.num_nodes
+  return tree.num_classes
 
-  Args:
-    frame: unit-norm class vectors, float64[K, d].
-    alpha: weight of the cosine loss, see `build`.
-    schedule: name for `losses.mixing_schedule`.
-    period: of the cosine schedules, as a fraction of training.
-  """
-  mixing = losses.mixing_schedule(schedule, alpha=alpha, period=period)
 
-  def loss(outputs, labels, progress):
-    beta, weight = mixing(progress)
-    return losses.haframe_loss(outputs['features'], frame, labels, weight, beta)
-
-  return base.Method(head=heads.Fixed(frame), loss=loss, frame=frame)
+def _wants_tree(tree, kind, frame, separation, rotation) -> bool:
+  if frame not in ('auto', 'dense', 'tree'):
+    raise base.MethodError(
+      f"frame must be 'auto', 'dense' or 'tree', got {frame!r}."
+    )
+  obstacles = {
+    "distances of the user's own": kind is None,
+    f'separation={separation!r}': separation != 'exact',
+    'a rotation': rotation is not None,
+  }
+  obstacle = next((words for words, there in obstacles.items() if there), None)
+  if frame == 'tree' and obstacle:
+    raise base.MethodError(f"frame='tree' does not go with {obstacle}.")
+  large = tree.num_classes >= _TREE_CLASSES
+  return frame == 'tree' or (frame == 'auto' and large and not obstacle)

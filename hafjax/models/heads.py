@@ -2,9 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """From features to logits, learned or fixed."""
 
+from typing import Any
+
 from flax import linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
+
+from hafjax import frames
 
 
 class Linear(nn.Module):
@@ -27,27 +32,64 @@ class Linear(nn.Module):
 class Fixed(nn.Module):
   """A classifier whose rows are given and stay.
 
-  The frame is a constant of the model, not a variable: it has no gradient, no
-  weight decay, no optimiser state and no place in a checkpoint.
+  The frame is a variable of the collection 'frame', not a parameter: it has no
+  gradient, no weight decay and no optimiser state, but a place in checkpoints,
+  so that a run can be read where rounding would make another frame.
 
   Attributes:
-    frame: class vectors, float[K, d].
+    frame: class vectors, float[K, d], or an operator of `hafjax.frames`.
   """
 
-  frame: np.ndarray
+  frame: Any
 
   @nn.compact
   def __call__(self, features):
-    """[B, d] -> features and logits [B, K], float32.
+    """[B, d] -> features and logits [B, K], float32, and the 'frame'.
 
     Raises:
       ValueError: if the features are not as wide as the frame.
     """
-    if features.shape[-1] != self.frame.shape[1]:
+    given = frames.as_frame(self.frame)
+    if features.shape[-1] != given.dim:
       raise ValueError(
-        f'The frame has {self.frame.shape[1]} dimensions and the features '
+        f'The frame has {given.dim} dimensions and the features '
         f'have {features.shape[-1]}: they must be the same.'
       )
     features = features.astype(jnp.float32)
-    logits = features @ jnp.asarray(self.frame, jnp.float32).T
-    return dict(features=features, logits=logits)
+    frame = self.variable('frame', 'frame', _single, given).value
+    return dict(features=features, logits=frame.logits(features), frame=frame)
+
+
+def _single(frame):
+  """A pytree with its floating arrays in float32."""
+
+  def cast(leaf):
+    floating = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+    return jnp.asarray(leaf, jnp.float32 if floating else None)
+
+  return jax.tree.map(cast, frame)
+
+
+class Turning(Fixed):
+  """A fixed classifier that keeps what turning its frame needs.
+
+  The frame is `coordinates @ rotation.T`, coordinates [K, r] of full rank;
+  'sums' and 'counts' hold moving averages of the features of each class. What
+  changes them is a method's `update`.
+  """
+
+  @nn.compact
+  def __call__(self, features):
+    """As `Fixed`."""
+    outputs = super().__call__(features)
+    rows = np.asarray(self.frame, np.float64)
+    left, values, right = np.linalg.svd(rows, full_matrices=False)
+    rank = int((values > 1e-6 * values[0]).sum())
+    for name, initial in (
+      ('coordinates', left[:, :rank] * values[:rank]),
+      ('rotation', right[:rank].T),
+      ('sums', np.zeros_like(rows)),
+      ('counts', np.zeros(len(rows))),
+    ):
+      self.variable('frame', name, _single, initial)
+    return outputs

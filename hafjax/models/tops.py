@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""From a feature map to features: pooling alone, or a transformation."""
+"""From a feature map to features: pooling alone, or a projection as well."""
 
 from typing import Any
 
@@ -18,6 +18,33 @@ class PoolTop(nn.Module):
     """[B, h, w, C] -> [B, C]."""
     del train
     return feature_map.mean((1, 2))
+
+
+class LinearTop(nn.Module):
+  """Average pooling, a linear map and BatchNorm: any width at a low price.
+
+  Attributes:
+    dim: d.
+    dtype: of computation; parameters and statistics are float32.
+    bn_momentum: decay of BatchNorm's running statistics.
+  """
+
+  dim: int
+  dtype: Any = jnp.float32
+  bn_momentum: float = 0.9
+
+  @nn.compact
+  def __call__(self, feature_map, train: bool):
+    """[B, h, w, C] -> [B, d]."""
+    x = nn.Dense(self.dim, use_bias=False, dtype=self.dtype, name='dense')(
+      feature_map.mean((1, 2))
+    )
+    return nn.BatchNorm(
+      use_running_average=not train,
+      momentum=self.bn_momentum,
+      dtype=self.dtype,
+      name='norm',
+    )(x)
 
 
 class TransformTop(nn.Module):
@@ -59,3 +86,23 @@ class TransformTop(nn.Module):
         y = nn.PReLU(negative_slope_init=0.25, name=f'prelu{suffix}')(y)
       x = x + y
     return x
+
+
+_PROJECTIONS = {'linear': LinearTop, 'transform': TransformTop}
+NAMES = ('pool', *_PROJECTIONS)
+
+
+def build(
+  name: str, dim: int, channels: int, **options
+) -> tuple[nn.Module, int]:
+  """A top by name, and how wide its features are.
+
+  Args:
+    name: 'pool' (type I), 'linear' or 'transform' (type II).
+    dim: wanted width, which 'pool' cannot give.
+    channels: of the feature map.
+    **options: fields of the module, such as `dtype`.
+  """
+  if name == 'pool':
+    return PoolTop(), channels
+  return _PROJECTIONS[name](dim, **options), dim
