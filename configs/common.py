@@ -4,6 +4,8 @@
 
 from ml_collections import config_dict
 
+from hafjax import methods
+
 # What follows the colon in --config=configs/NAME.py:VARIANT. 'pool' is the
 # paper's type I network, 'transform' its type II.
 _FIXED = dict(top='transform')
@@ -50,6 +52,9 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     raise ValueError(
       f'There is no variant {variant!r}; there are {", ".join(VARIANTS)}.'
     )
+  # Every parameter of the method becomes a field, to be overridden.
+  method = VARIANTS[variant]['method']
+  method = {**methods.defaults(method['name']), **method}
   return config_dict.create(
     variant=variant,
     # 'train' trains (or continues, or reports what is done); 'eval' measures
@@ -79,9 +84,10 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     model='convnet',
     # Width of the features; None for what the method wants: K, as a rule.
     feature_dim=config_dict.placeholder(int),
-    # Type I ('pool'), 'linear' or type II ('transform') top, and the method
-    # on it.
-    **VARIANTS[variant],
+    # Type I ('pool'), 'linear' or type II ('transform').
+    top=VARIANTS[variant]['top'],
+    # The method's name and parameters, see its file in hafjax/methods.
+    method=method,
     # Compute type of the network: 'float32' or 'bfloat16'.
     dtype='float32',
     # --- optimisation: SGD, weight decay on everything that is learned

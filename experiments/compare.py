@@ -35,7 +35,8 @@ flags.mark_flag_as_required('methods')
 def _config(variant: str, seed: int):
   """The config file's variant, with the command line's overrides and a seed."""
   flag = flags.FLAGS['config']
-  file = config_flags.get_config_filename(flag)
+  # A variant after the colon only says which fields can be overridden.
+  file = config_flags.get_config_filename(flag).partition(':')[0]
   config = runpy.run_path(file)['get_config'](variant)
   config.update_from_flattened_dict(config_flags.get_override_values(flag))
   config.seed = seed

@@ -114,7 +114,7 @@ def test_every_variant_lowers_its_loss(variant, dtype):
     ({'weight_decay': float('nan')}, 'weight_decay must be'),
     ({'ks': (0,)}, 'ks must be'),
     ({'method.name': 'magic'}, "no method 'magic'; there are cross_entropy"),
-    ({'method.name': 'etf'}, "'etf' has no 'alpha' and has no 'gamma'"),
+    ({'method.name': 'etf'}, "'etf' has no 'alpha', .*'gamma'"),
     ({'synthetic.noise': -1.0}, 'synthetic.noise must be'),
   ],
 )
@@ -139,6 +139,65 @@ def test_all_problems_at_once():
 def test_unknown_variants_are_told():
   with pytest.raises(ValueError, match="no variant 'x'; there are haframe, "):
     common.get_config('x')
+
+
+@pytest.mark.parametrize(
+  'variant, change, dim',
+  [
+    ('haframe', {'top': 'linear'}, 30),
+    # Pooled features of an MLP of width 256.
+    ('etf', {'top': 'pool'}, 256),
+    ('haframe', {'method.frame': 'tree'}, None),
+    ('haframe', {'method.frame': 'tree', 'top': 'linear'}, None),
+    ('haframe', {'feature_dim': 12}, 12),
+    ('etf_nearest', {'feature_dim': 12}, 12),
+    ('cross_entropy', {'feature_dim': 7}, 7),
+  ],
+)
+def test_tops_and_widths(variant, change, dim, caplog):
+  config = helpers.tiny_config(variant, **change)
+  config_lib.check(config)
+  data = data_lib.load(config)
+  experiment = train.make_experiment(config, data)
+  narrow = variant != 'cross_entropy' and dim == 12
+  assert ('no room for the exact frame' in caplog.text) == narrow
+  state = train.initial_state(experiment, data.image_shape)
+  arrays = data.splits['train'].take(np.arange(30))
+  state, sums = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))(
+    state, arrays.images, jnp.asarray(arrays.labels)
+  )
+  assert np.isfinite(float(sums['loss']))
+  outputs = experiment.network.apply(
+    {'params': state.params, **state.variables},
+    jnp.zeros((2, *data.image_shape)),
+    train=False,
+  )
+  dim = dim or data.hierarchy.num_nodes
+  assert outputs['features'].shape == (2, dim)
+  assert outputs['logits'].shape == (2, 30)
+
+
+@pytest.mark.parametrize(
+  'change, message',
+  [
+    ({'frame': 'tree', 'separation': 'grid'}, "go with separation='grid'"),
+    ({'frame': 'round'}, "frame must be 'auto', 'dense' or 'tree'"),
+    ({'frame': 'tree', 'rotation': {'every': 5}}, 'go with a rotation'),
+    ({'rotation': {'evry': 5}}, "no 'evry'"),
+  ],
+)
+def test_frames_that_do_not_go_together(change, message):
+  config = helpers.tiny_config()
+  with config.unlocked():
+    config.method.update(change)
+  with pytest.raises(methods.MethodError, match=message):
+    train.make_experiment(config, data_lib.load(config))
+
+
+def test_a_tree_frame_needs_its_width():
+  config = helpers.tiny_config(**{'method.frame': 'tree', 'feature_dim': 30})
+  with pytest.raises(methods.MethodError, match='needs features of'):
+    train.make_experiment(config, data_lib.load(config))
 
 
 @pytest.mark.parametrize(

@@ -163,14 +163,15 @@ def test_seeds_rotate():
 
 
 @pytest.mark.parametrize('num_classes', [None, 100])
-def test_rounding_does_not_turn_a_frame(monkeypatch, num_classes):
+@pytest.mark.parametrize('dim', [100, 60])
+def test_rounding_does_not_turn_a_frame(monkeypatch, num_classes, dim):
   # Stands for another machine: a checkpoint is read under a frame made anew.
   if num_classes is None:
     wanted = frames.similarity(hierarchy_lib.load_hierarchy('cifar100'), 2.0)
   else:
     etf = frames.simplex_etf(num_classes)
     wanted = etf @ etf.T
-  frame = frames.frame_from_similarity(wanted)
+  frame = frames.low_dim_frame(wanted, dim, num_steps=3)
   eigh = np.linalg.eigh
 
   def other(matrix):
@@ -186,8 +187,8 @@ def test_rounding_does_not_turn_a_frame(monkeypatch, num_classes):
     return values, vectors
 
   monkeypatch.setattr(np.linalg, 'eigh', other)
-  again = frames.frame_from_similarity(wanted)
-  np.testing.assert_allclose(again, frame, atol=1e-10)
+  again = frames.low_dim_frame(wanted, dim, num_steps=3)
+  np.testing.assert_allclose(again, frame, atol=1e-8)
 
 
 def test_rotations_are_uniform():
@@ -216,6 +217,53 @@ def test_float64_whatever_jax_says():
       inside[flag] = frames.haframe(tree, 2.0)
   assert inside[False].dtype == np.float64
   np.testing.assert_array_equal(inside[False], inside[True])
+
+
+def test_barz_denzler_is_linear_similarity_without_separation():
+  tree = hierarchy_lib.load_hierarchy('cifar100')
+  frame = frames.barz_denzler_frame(tree)
+  wanted = 1 - tree.distances() / 5
+  np.testing.assert_allclose(frame @ frame.T, wanted, atol=1e-12)
+
+
+@hypothesis.given(TREES, GAMMAS, st.integers(1, 30), st.integers(0, 9))
+@hypothesis.settings(max_examples=30)
+def test_few_dimensions(tree, gamma, dim, seed):
+  wanted = frames.similarity(tree, gamma)
+  frame = frames.low_dim_frame(wanted, dim, seed=seed)
+  assert frame.shape == (tree.num_classes, dim) and frame.dtype == np.float64
+  np.testing.assert_allclose(np.linalg.norm(frame, axis=1), 1, atol=1e-12)
+  error = frames.gram_error(frame, wanted)
+  if dim >= tree.num_classes - 1:
+    assert error.largest < 1e-9
+    return
+  start = frames.low_dim_frame(wanted, dim, seed=seed, num_steps=0)
+  assert error.relative <= frames.gram_error(start, wanted).relative + 1e-12
+  # A stationary point on the product of spheres.
+  slope = (frame @ frame.T - wanted) @ frame
+  slope -= (slope * frame).sum(axis=1, keepdims=True) * frame
+  assert np.abs(slope).max() < 1e-3
+
+
+def test_refinement_lowers_the_gram_error_at_half_the_dimensions():
+  tree = hierarchy_lib.load_hierarchy('cifar100')
+  wanted = frames.similarity(tree, 2.0)
+  frame = frames.low_dim_frame(wanted, 50)
+  start = frames.low_dim_frame(wanted, 50, num_steps=0)
+  before, after = (frames.gram_error(f, wanted) for f in (start, frame))
+  assert after.relative < 0.75 * before.relative
+  assert after.largest < before.largest
+  # Errors as they are defined.
+  gap = frame @ frame.T - wanted
+  assert after.largest == np.abs(gap).max()
+  assert after.relative == np.linalg.norm(gap) / np.linalg.norm(wanted)
+
+
+def test_a_circle_is_the_best_of_two_dimensions():
+  # Three orthogonal vectors in a plane: 60 or 120 degrees apart.
+  frame = frames.low_dim_frame(np.eye(3), 2)
+  off = (frame @ frame.T)[~np.eye(3, dtype=bool)]
+  np.testing.assert_allclose(np.abs(off), 0.5, atol=1e-4)
 
 
 TREE = hierarchy_lib.Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/z'])
@@ -299,6 +347,7 @@ STAR = np.array([[0, 1, 1, 1], [1, 0, 4, 4], [1, 4, 0, 4], [1, 4, 4, 0]], float)
       'indefinite',
     ),
     (lambda: frames.frame_from_similarity([[1, 2], [0, 1]]), 'symmetric'),
+    (lambda: frames.low_dim_frame(np.eye(3), 0), 'at least 1 dimension'),
     (lambda: frames.simplex_etf(1), 'at least 2 classes'),
     (lambda: frames.simplex_etf(10, dim=8), 'needs 9 dimensions'),
     (lambda: frames.orthogonal_frame(2, lengths=[1]), 'lengths must be'),

@@ -41,7 +41,7 @@ class DenseFrame:
 
   def rows(self, labels: Int[Array, 'b']) -> Float[Array, 'b d']:
     """Class vectors of labels."""
-    return jnp.asarray(self.vectors)[labels]
+    return jnp.asarray(self.vectors)[jnp.asarray(labels)]
 
   def similarity(
     self, labels: Int[Array, 'b'], labels2: Int[Array, 'c']
@@ -155,7 +155,7 @@ class TreeFrame:
   def _paths(self, labels):
     """Ancestors of classes, int[B, levels]; shallow classes repeat."""
     parents, depths = jnp.asarray(self.parents), jnp.asarray(self.depths)
-    nodes = jnp.asarray(self.leaves)[labels]
+    nodes = jnp.asarray(self.leaves)[jnp.asarray(labels)]
     paths = []
     for level in range(len(self.level_starts) - 2, -1, -1):
       nodes = jnp.where(depths[nodes] > level, parents[nodes], nodes)

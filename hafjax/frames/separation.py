@@ -251,7 +251,7 @@ def _grid_separation(kernel: np.ndarray, num_samples: int) -> float:
 
 
 def _indefinite(
-  distances: Distances, mapping: Mapping, least: str
+  distances: Distances, gamma: float, mapping: Mapping, least: str
 ) -> FrameError:
   matrix = check_distances(distances)
   broken = broken_triangle(matrix)
@@ -261,9 +261,9 @@ def _indefinite(
     cause = 'they are not an ultrametric'
   advice = "use mapping='exponential' and a large gamma"
   if mapping == 'exponential':
-    gamma = _definite_gamma(matrix / matrix.max())
-    if gamma is not None:
-      advice = f'raise gamma: gamma={gamma:g} works'
+    enough = _definite_gamma(matrix / matrix.max(), float(gamma))
+    if enough is not None:
+      advice = f'raise gamma: gamma={enough:g} works'
     else:
       i, j = np.argwhere((matrix == 0) & ~np.eye(len(matrix), dtype=bool))[0]
       advice = (
@@ -276,14 +276,14 @@ def _indefinite(
   )
 
 
-def _definite_gamma(scaled: np.ndarray) -> float | None:
-  """A rate at which exp(-gamma D) is definite, near the least such."""
-  low, high = 0.0, 1.0
+def _definite_gamma(scaled: np.ndarray, gamma: float) -> float | None:
+  """A rate above `gamma` at which exp(-gamma D) is definite, near the least."""
+  low, high = gamma, 2 * gamma
   while not _is_definite(np.exp(-high * scaled)):
     low, high = high, 2 * high
-    if high > 2.0**40:
+    if high > 2.0**40 * gamma:
       return None
-  while low > 0 and high - low > 0.01 * high:
+  while high - low > 0.01 * high:
     middle = (low + high) / 2
     if _is_definite(np.exp(-middle * scaled)):
       high = middle
@@ -315,7 +315,7 @@ def _separation(
       return _grid_separation(kernel, num_samples)
     return _dense_separation(kernel)
   except np.linalg.LinAlgError as error:
-    raise _indefinite(distances, mapping, str(error)) from None
+    raise _indefinite(distances, gamma, mapping, str(error)) from None
 
 
 def min_similarity(

@@ -15,6 +15,7 @@ from hafjax.methods.base import MethodError
 from hafjax.methods.base import Task
 from hafjax.methods.base import build
 from hafjax.methods.base import check
+from hafjax.methods.base import defaults
 from hafjax.methods.base import feature_dim
 from hafjax.methods.base import names
 
@@ -24,6 +25,7 @@ __all__ = [
   'Task',
   'build',
   'check',
+  'defaults',
   'feature_dim',
   'names',
 ]

@@ -70,21 +70,40 @@ def names() -> tuple[str, ...]:
   return tuple(sorted(name for name in modules if name not in _SHARED))
 
 
-def check(name: str, **parameters):
-  """Raises MethodError if `build` would not accept these arguments."""
+def _parameters(name: str) -> dict[str, inspect.Parameter]:
+  """The method's own parameters, as its file declares them."""
   if name not in names():
     raise MethodError(
       f'There is no method {name!r}; there are {", ".join(names())}.'
     )
   signature = inspect.signature(_module(name).build)
-  accepted = [p for p in signature.parameters if p != 'task']
+  return {p: v for p, v in signature.parameters.items() if p != 'task'}
+
+
+def defaults(name: str) -> dict:
+  """The parameters that a method has values for, None left out."""
+  return {
+    parameter: value.default
+    for parameter, value in _parameters(name).items()
+    if value.default not in (inspect.Parameter.empty, None)
+  }
+
+
+def check(name: str, **parameters):
+  """Raises MethodError if `build` would not accept these arguments."""
+  accepted = _parameters(name)
   required = [
-    p
-    for p in accepted
-    if signature.parameters[p].default is inspect.Parameter.empty
+    parameter
+    for parameter, value in accepted.items()
+    if value.default is inspect.Parameter.empty
   ]
-  problems = [f'has no {p!r}' for p in parameters if p not in accepted]
-  problems += [f'needs {p!r}' for p in required if p not in parameters]
+  problems = []
+  for words, wrong in (
+    ('has no', [p for p in parameters if p not in accepted]),
+    ('needs', [p for p in required if p not in parameters]),
+  ):
+    if wrong:
+      problems.append(f'{words} {", ".join(map(repr, wrong))}')
   if problems:
     raise MethodError(
       f'The method {name!r} {" and ".join(problems)}; its parameters are '

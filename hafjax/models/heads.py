@@ -56,11 +56,11 @@ class Fixed(nn.Module):
         f'have {features.shape[-1]}: they must be the same.'
       )
     features = features.astype(jnp.float32)
-    frame = self.variable('frame', 'frame', _single, given).value
+    frame = self.variable('frame', 'frame', single, given).value
     return dict(features=features, logits=frame.logits(features), frame=frame)
 
 
-def _single(frame):
+def single(frame):
   """A pytree with its floating arrays in float32."""
 
   def cast(leaf):
@@ -91,5 +91,5 @@ class Turning(Fixed):
       ('sums', np.zeros_like(rows)),
       ('counts', np.zeros(len(rows))),
     ):
-      self.variable('frame', name, _single, initial)
+      self.variable('frame', name, single, initial)
     return outputs
