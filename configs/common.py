@@ -14,7 +14,7 @@ _FIXED = dict(top='transform')
 def _rotation() -> dict:
   """Every field of `methods.fixed.Rotation`."""
   return dict(
-    every=100, freeze_step=config_dict.placeholder(int), decay=0.99, delta=0.0
+    every=100, freeze_step=config_dict.placeholder(int), decay=0.99, delta=1e-3
   )
 
 

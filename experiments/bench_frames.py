@@ -40,9 +40,13 @@ MOST_DENSE = 3_000
 SEARCHED = {'cifar100': 2.0, 'fgvc_aircraft': 1.0, 'inaturalist19': 5.0}
 
 
-def random_tree(num_nodes: int, height: int = 12, seed: int = 0):
-  """A tree whose levels grow geometrically, parents drawn at random."""
+def random_tree(num_nodes: int, height: int | None = None, seed: int = 0):
+  """A tree whose levels grow geometrically, parents drawn at random.
+
+  Its height is 4 for 100 nodes and 12 for a million, unless given.
+  """
   rng = np.random.default_rng(seed)
+  height = height or round(2 * np.log10(num_nodes))
   growth = np.arange(1, height + 1) / height
   sizes = np.maximum(np.round((0.6 * num_nodes) ** growth).astype(int), 1)
   sizes = np.concatenate([[1], sizes])

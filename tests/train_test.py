@@ -167,19 +167,26 @@ def test_a_run_stopped_at_an_evaluation_goes_on_exactly(
   assert [json.loads(line)['step'] for line in lines] == [15, 30, 45]
 
 
+# The method with the most state: a frame that turns as the run goes.
+TURNING = dict(variant='haframe_nearest', **{'method.rotation.every': 7})
 SCRIPT = """
 import sys
 sys.path.insert(0, {root!r})
 from tests import helpers
 from hafjax import train
-config = helpers.tiny_config(num_epochs=12)
+config = helpers.tiny_config(num_epochs=12, **{turning!r})
 train.train_and_evaluate(config, sys.argv[1])
 """
 
 
 def start(script, folder, **environment):
   return subprocess.Popen(
-    [sys.executable, '-c', script.format(root=str(ROOT)), str(folder)],
+    [
+      sys.executable,
+      '-c',
+      script.format(root=str(ROOT), turning=TURNING),
+      str(folder),
+    ],
     env=os.environ | environment,
     stdout=subprocess.DEVNULL,
     stderr=subprocess.DEVNULL,
@@ -188,7 +195,7 @@ def start(script, folder, **environment):
 
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tmp_path):
-  config = helpers.tiny_config(num_epochs=12)
+  config = helpers.tiny_config(num_epochs=12, **TURNING)
   undisturbed, killed = tmp_path / 'undisturbed', tmp_path / 'killed'
   assert start(SCRIPT, undisturbed).wait() == 0
   rng = random.Random(0)

@@ -28,13 +28,15 @@ class Rotation:
     every: steps between rotations.
     freeze_step: the step from which on the frame stays; None for never.
     decay: of the moving averages, a step.
-    delta: weight of staying near the last rotation.
+    delta: weight of staying near the last rotation. Some weight decides where
+      the means do not, as while a class was not seen yet; the default is
+      that of Markou et al. (arXiv 2411.01248).
   """
 
   every: int = 100
   freeze_step: int | None = None
   decay: float = 0.99
-  delta: float = 0.0
+  delta: float = 1e-3
 
   def __post_init__(self):
     if self.every < 1:
