@@ -340,6 +340,26 @@ class Hierarchy:
     return _level_slices(self.node_depths)
 
   @functools.cached_property
+  def level_starts(self) -> tuple[int, ...]:
+    """First node of each level, and N at the end."""
+    return (*(block.start for block in self.levels), self.num_nodes)
+
+  @functools.cached_property
+  def path_table(self) -> Int32[np.ndarray, 'k l']:
+    """Node of each class's path at depths 0 to `height`, int32[K, height + 1].
+
+    -1 below a class that is less deep.
+    """
+    table = np.full((self.num_classes, self.height + 1), -1, np.int32)
+    nodes = self.leaves.copy()
+    for depth in range(self.height, -1, -1):
+      there = self.node_depths[nodes] == depth
+      table[there, depth] = nodes[there]
+      nodes[there] = self.parents[nodes[there]]
+    table.setflags(write=False)
+    return table
+
+  @functools.cached_property
   def _leaf_blocks(self) -> tuple[np.ndarray, np.ndarray]:
     """Where a node's leaves start among those in depth-first order; how many.
 

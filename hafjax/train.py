@@ -232,7 +232,9 @@ def make_experiment(config, data: data_lib.DataSet) -> Experiment:
   (maps, _), _ = jax.eval_shape(
     lambda: backbone.init_with_output(jax.random.key(0), images, train=False)
   )
-  wanted = methods.feature_dim(data.hierarchy, data.kind, **config.method)
+  wanted = methods.feature_dim(
+    data.hierarchy, data.kind, config.top, **config.method
+  )
   top, feature_dim = tops.build(
     config.top, config.feature_dim or wanted, maps.shape[-1], dtype=dtype
   )

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
+from hafjax import tree_sums
 from hafjax.frames import separation as separation_lib
 
 
@@ -117,10 +118,7 @@ class TreeFrame:
       parents=hierarchy.parents,
       leaves=hierarchy.leaves,
       depths=hierarchy.node_depths,
-      level_starts=(
-        *(block.start for block in hierarchy.levels),
-        hierarchy.num_nodes,
-      ),
+      level_starts=hierarchy.level_starts,
     )
 
   @property
@@ -134,16 +132,9 @@ class TreeFrame:
   def logits(self, features: Float[Array, 'b n']) -> Float[Array, 'b k']:
     """Products of features with all class vectors."""
     dtype = features.dtype
-    parents = jnp.asarray(self.parents)
     values = features * jnp.asarray(self.scale, dtype)
-    # A level after the other: each node adds its own value to its parent's sum.
-    starts = self.level_starts
-    sums = [values[:, :1]]
-    for level in range(1, len(starts) - 1):
-      above, first, last = starts[level - 1 : level + 2]
-      inherited = sums[-1][:, parents[first:last] - above]
-      sums.append(values[:, first:last] + inherited)
-    projections = jnp.concatenate(sums, axis=1)[:, jnp.asarray(self.leaves)]
+    sums = tree_sums.down(values, self)
+    projections = sums[:, jnp.asarray(self.leaves)]
     return projections - self._offset(features)
 
   def _offset(self, features):

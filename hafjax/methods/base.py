@@ -129,6 +129,7 @@ def build(task: Task, *, name: str, **parameters) -> Method:
 def feature_dim(
   hierarchy: hierarchy_lib.Hierarchy,
   kind: str | None,
+  top: str,
   *,
   name: str,
   **parameters,
@@ -138,6 +139,7 @@ def feature_dim(
   Args:
     hierarchy: the class tree.
     kind: of its distances, None where they are the user's own.
+    top: of the network, one of `models.tops.NAMES`.
     name: one of `names()`.
     **parameters: the method's own.
   """
@@ -145,7 +147,7 @@ def feature_dim(
   wanted = getattr(_module(name), 'feature_dim', None)
   if wanted is None:
     return hierarchy.num_classes
-  return wanted(hierarchy, kind, **parameters)
+  return wanted(hierarchy, kind, top, **parameters)
 
 
 def _module(name: str):

@@ -12,9 +12,10 @@ from hafjax import hierarchy as hierarchy_lib
 from hafjax.methods import base
 from hafjax.methods import fixed
 
-# Classes from which on the tree is the faster frame, features, network top and
-# all (experiments/bench_frames.py).
-_TREE_CLASSES = 2000
+# Classes from which on the tree is the faster frame under a linear top, the
+# wider features and all. The four square layers of 'transform' make up more
+# than the frame saves, at any size (experiments/bench_frames.py).
+_TREE_CLASSES = 400
 
 
 def build(
@@ -40,14 +41,14 @@ def build(
     mapping: 'exponential' or 'linear', see `frames.similarity`.
     separation: 'exact', or 'grid' as in the published code.
     frame: 'dense' for a matrix; 'tree' for sums down the tree, which need
-      features of N dimensions, a node each; 'auto' for the faster.
+      features of N dimensions, a node each; 'auto' for the faster on CPU.
     schedule: how the mix changes over training, `losses.mixing_schedule`.
     period: of the cosine schedules, as a fraction of training.
     rotation: fields of `fixed.Rotation`, for a frame that turns to the
       features.
   """
   tree, mixture = task.hierarchy, dict(schedule=schedule, period=period)
-  if _wants_tree(tree, task.kind, frame, separation, rotation):
+  if _may_be_tree(task.kind, frame, separation, rotation):
     if task.feature_dim == tree.num_nodes:
       return fixed.method(
         frames.TreeFrame.create(tree, gamma, mapping, kind=task.kind),
@@ -75,18 +76,21 @@ def build(
 def feature_dim(
   tree: hierarchy_lib.Hierarchy,
   kind: str | None,
+  top: str,
   frame: str = 'auto',
   separation: str = 'exact',
   rotation: Mapping | None = None,
   **unused,
 ) -> int:
   """N for a tree frame, else K."""
-  if _wants_tree(tree, kind, frame, separation, rotation):
-    return tree.num_nodes
+  if _may_be_tree(kind, frame, separation, rotation):
+    faster = top == 'linear' and tree.num_classes >= _TREE_CLASSES
+    if frame == 'tree' or faster:
+      return tree.num_nodes
   return tree.num_classes
 
 
-def _wants_tree(tree, kind, frame, separation, rotation) -> bool:
+def _may_be_tree(kind, frame, separation, rotation) -> bool:
   if frame not in ('auto', 'dense', 'tree'):
     raise base.MethodError(
       f"frame must be 'auto', 'dense' or 'tree', got {frame!r}."
@@ -99,5 +103,4 @@ def _wants_tree(tree, kind, frame, separation, rotation) -> bool:
   obstacle = next((words for words, there in obstacles.items() if there), None)
   if frame == 'tree' and obstacle:
     raise base.MethodError(f"frame='tree' does not go with {obstacle}.")
-  large = tree.num_classes >= _TREE_CLASSES
-  return frame == 'tree' or (frame == 'auto' and large and not obstacle)
+  return frame != 'dense' and not obstacle
