@@ -12,6 +12,7 @@ import functools
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+import numpy as np
 
 
 def down(values: Float[Array, 'b n'], tree) -> Float[Array, 'b n']:
@@ -91,3 +92,14 @@ def _children(reduce, values, parents, above, first, last):
     num_segments=first - above,
     indices_are_sorted=True,
   ).T
+
+
+def on_leaves(
+  values: Float[Array, 'b k'], tree, fill: float = 0.0
+) -> Float[Array, 'b n']:
+  """Values of classes at their leaves, `fill` at all other nodes."""
+  classes = np.full(tree.level_starts[-1], len(tree.leaves))
+  classes[np.asarray(tree.leaves)] = np.arange(len(tree.leaves))
+  # A gather from one more column is faster on CPU than a scatter.
+  extended = jnp.pad(values, ((0, 0), (0, 1)), constant_values=fill)
+  return extended[:, classes]

@@ -2,9 +2,44 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses: pure functions of arrays, one value per example."""
 
+from hafjax.losses.embedding import class_lengths
+from hafjax.losses.embedding import dot_loss
+from hafjax.losses.embedding import dot_regression_loss
+from hafjax.losses.embedding import embedding_cosine_loss
+from hafjax.losses.embedding import ranking_loss
 from hafjax.losses.frame import cosine_frame_loss
 from hafjax.losses.frame import haframe_loss
 from hafjax.losses.frame import unit
+from hafjax.losses.hierarchical import conditional_sigmoid_log_probs
+from hafjax.losses.hierarchical import conditional_sigmoid_loss
+from hafjax.losses.hierarchical import conditional_softmax_log_probs
+from hafjax.losses.hierarchical import conditional_softmax_loss
+from hafjax.losses.hierarchical import hace_loss
+from hafjax.losses.hierarchical import hierarchical_cross_entropy
+from hafjax.losses.hierarchical import soft_label_loss
+from hafjax.losses.hierarchical import soft_labels
+from hafjax.losses.hierarchical import soft_max_descendant_loss
+from hafjax.losses.hierarchical import soft_max_margin_loss
 from hafjax.losses.schedules import mixing_schedule
 
-__all__ = ['cosine_frame_loss', 'haframe_loss', 'mixing_schedule', 'unit']
+__all__ = [
+  'class_lengths',
+  'conditional_sigmoid_log_probs',
+  'conditional_sigmoid_loss',
+  'conditional_softmax_log_probs',
+  'conditional_softmax_loss',
+  'cosine_frame_loss',
+  'dot_loss',
+  'dot_regression_loss',
+  'embedding_cosine_loss',
+  'hace_loss',
+  'haframe_loss',
+  'hierarchical_cross_entropy',
+  'mixing_schedule',
+  'ranking_loss',
+  'soft_label_loss',
+  'soft_labels',
+  'soft_max_descendant_loss',
+  'soft_max_margin_loss',
+  'unit',
+]

@@ -22,14 +22,14 @@ def unit(features: Float[Array, '*b d']) -> Float[Array, '*b d']:
     float[..., d], rows of norm 1 (0 for zero rows, whose gradient is finite).
   """
   features = _at_least_single(features)
-  return features / _norm(features)
+  return features / norm(features)
 
 
 def _at_least_single(features):
   return features.astype(jnp.promote_types(features.dtype, jnp.float32))
 
 
-def _norm(features):
+def norm(features):
   """Norms of rows, [..., 1], not below a floor, where they have no gradient."""
   square = jnp.sum(features**2, axis=-1, keepdims=True)
   tiny = square < _MIN_NORM**2
@@ -93,5 +93,5 @@ def haframe_loss(
     logits, labels
   )
   wanted = frame.logits(frame.rows(labels).astype(features.dtype))
-  cosine = jnp.sum((logits / _norm(features) - wanted) ** 2, axis=-1)
+  cosine = jnp.sum((logits / norm(features) - wanted) ** 2, axis=-1)
   return beta * cross_entropy + alpha * cosine
