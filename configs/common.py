@@ -18,26 +18,50 @@ def _rotation() -> dict:
   )
 
 
+def _haframe(**parameters) -> dict:
+  """The published method; configs set their own gamma and alpha."""
+  method = dict(name='haframe', gamma=2.0, alpha=0.4) | parameters
+  return dict(**_FIXED, method=method)
+
+
+def _same_network(name: str, **parameters) -> dict:
+  """Any other method, on the network of the fixed frames (type II)."""
+  return dict(**_FIXED, method=dict(name=name, **parameters))
+
+
 VARIANTS = {
-  # The published method. Configs set their own gamma and alpha.
-  'haframe': dict(**_FIXED, method=dict(name='haframe', gamma=2.0, alpha=0.4)),
-  # Its frame under cross-entropy alone: what the cosine loss is there for.
-  'haframe_ce': dict(
-    **_FIXED, method=dict(name='haframe', gamma=2.0, alpha=0.0)
-  ),
-  # The published method on a frame that turns to the features.
-  'haframe_nearest': dict(
-    **_FIXED,
-    method=dict(name='haframe', gamma=2.0, alpha=0.4, rotation=_rotation()),
-  ),
-  # A simplex ETF in the place of the frame, under cross-entropy.
-  'etf': dict(**_FIXED, method=dict(name='etf')),
-  # And one that turns to the features.
-  'etf_nearest': dict(**_FIXED, method=dict(name='etf', rotation=_rotation())),
-  # A learned classifier on the same network as the fixed ones (type II) ...
-  'cross_entropy': dict(**_FIXED, method=dict(name='cross_entropy')),
-  # ... and on the plain one (type I).
+  'haframe': _haframe(),
+  # Its parts: the frame under cross-entropy alone, or the cosine loss alone;
+  # similarity falling linearly; a mix that moves to the cosine loss; and a
+  # frame that turns to the features.
+  'haframe_ce': _haframe(alpha=0.0),
+  'haframe_cosine': _haframe(alpha=1.0),
+  'haframe_linear': _haframe(mapping='linear'),
+  'haframe_increase': _haframe(schedule='linear_increase'),
+  'haframe_nearest': _haframe(rotation=_rotation()),
+  # A simplex ETF in the place of the frame: under cross-entropy, with the
+  # cosine loss, under dot regression, and turning to the features.
+  'etf': _same_network('etf'),
+  'etf_cosine': _same_network('etf', alpha=0.4),
+  'etf_dr': _same_network('etf_dr'),
+  'nearest_etf': _same_network('etf', rotation=_rotation()),
+  # A learned classifier on the same network, and on the plain one (type I).
+  'cross_entropy': _same_network('cross_entropy'),
   'cross_entropy_type1': dict(top='pool', method=dict(name='cross_entropy')),
+  'label_smoothing': _same_network('cross_entropy', label_smoothing=0.1),
+  # Other losses for it.
+  'soft_labels': _same_network('soft_labels'),
+  'hxe': _same_network('hxe'),
+  'hace': _same_network('hace'),
+  # A classifier of all nodes.
+  'yolo_v2': _same_network('yolo_v2'),
+  'conditional_sigmoid': _same_network('conditional_sigmoid'),
+  'soft_max_descendant': _same_network('soft_max_descendant'),
+  'soft_max_margin': _same_network('soft_max_margin'),
+  # Fixed class vectors of other kinds.
+  'barz_denzler': _same_network('barz_denzler'),
+  'barz_denzler_ce': _same_network('barz_denzler', cross_entropy_weight=0.1),
+  'devise': _same_network('devise'),
 }
 
 

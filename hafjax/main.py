@@ -21,6 +21,7 @@ from hafjax import config as config_lib
 from hafjax import data
 from hafjax import frames
 from hafjax import hierarchy
+from hafjax import losses
 from hafjax import methods
 from hafjax import progress
 from hafjax import train
@@ -33,6 +34,7 @@ USER_ERRORS = (
   data.DataError,
   frames.FrameError,
   hierarchy.HierarchyError,
+  losses.LossError,
   methods.MethodError,
 )
 

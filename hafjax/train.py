@@ -244,6 +244,9 @@ def make_experiment(config, data: data_lib.DataSet) -> Experiment:
       distances=data.distances,
       kind=data.kind,
       feature_dim=feature_dim,
+      class_counts=np.bincount(
+        data.splits['train'].labels, minlength=data.hierarchy.num_classes
+      ),
       seed=config.seed,
     ),
     **config.method,

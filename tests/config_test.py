@@ -150,7 +150,7 @@ def test_unknown_variants_are_told():
     ('haframe', {'method.frame': 'tree'}, None),
     ('haframe', {'method.frame': 'tree', 'top': 'linear'}, None),
     ('haframe', {'feature_dim': 12}, 12),
-    ('etf_nearest', {'feature_dim': 12}, 12),
+    ('nearest_etf', {'feature_dim': 12}, 12),
     ('cross_entropy', {'feature_dim': 7}, 7),
   ],
 )

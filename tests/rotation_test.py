@@ -155,7 +155,7 @@ def trained(variant, steps=7, **overrides):
   return [state.variables['frame']['classifier'] for state in states], arrays
 
 
-@pytest.mark.parametrize('variant', ['haframe_nearest', 'etf_nearest'])
+@pytest.mark.parametrize('variant', ['haframe_nearest', 'nearest_etf'])
 def test_the_frame_turns_when_it_is_due_and_keeps_its_shape(variant):
   options = {'method.rotation.every': 2, 'method.rotation.freeze_step': 5}
   history, arrays = trained(variant, **options)
@@ -206,7 +206,7 @@ def test_moving_averages_are_those_of_unit_features():
 
 def test_turning_brings_the_frame_nearer_to_the_features():
   (before, after), _ = trained(
-    'etf_nearest', steps=1, **{'method.rotation.every': 1}
+    'nearest_etf', steps=1, **{'method.rotation.every': 1}
   )
   means = np.asarray(after['sums'] / after['counts'][:, None])
 

@@ -7,6 +7,7 @@ from hafjax.losses.embedding import dot_loss
 from hafjax.losses.embedding import dot_regression_loss
 from hafjax.losses.embedding import embedding_cosine_loss
 from hafjax.losses.embedding import ranking_loss
+from hafjax.losses.errors import LossError
 from hafjax.losses.frame import cosine_frame_loss
 from hafjax.losses.frame import haframe_loss
 from hafjax.losses.frame import unit
@@ -23,6 +24,7 @@ from hafjax.losses.hierarchical import soft_max_margin_loss
 from hafjax.losses.schedules import mixing_schedule
 
 __all__ = [
+  'LossError',
   'class_lengths',
   'conditional_sigmoid_log_probs',
   'conditional_sigmoid_loss',

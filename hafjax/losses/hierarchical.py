@@ -15,6 +15,7 @@ import optax
 
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import tree_sums
+from hafjax.losses import errors
 
 # --- Soft labels -------------------------------------------------------------
 
@@ -34,10 +35,10 @@ def soft_labels(
     et al., CVPR 2020 (arXiv 1912.09393), section 3.2.
 
   Raises:
-    ValueError: if beta is negative or no number.
+    LossError: if beta is negative or no number.
   """
   if not beta >= 0:
-    raise ValueError(f'beta must be at least 0, got {beta}.')
+    raise errors.LossError(f'beta must be at least 0, got {beta}.')
   distances = np.asarray(distances, np.float64)
   weights = np.exp(-beta * distances / distances.max())
   return weights / weights.sum(axis=0)
@@ -165,10 +166,10 @@ def hace_loss(
     to probabilities.
 
   Raises:
-    ValueError: if the weight is not in (0, 1].
+    LossError: if the weight is not in (0, 1].
   """
   if not 0 < leaf_weight <= 1:
-    raise ValueError(f'leaf_weight must be in (0, 1], got {leaf_weight}.')
+    raise errors.LossError(f'leaf_weight must be in (0, 1], got {leaf_weight}.')
   sums = _node_log_sums(logits, hierarchy)
   path, there = _along_path(sums, labels, hierarchy)
   log_probs = jnp.where(there, path - sums[:, :1], 0.0)
@@ -297,14 +298,14 @@ def soft_max_margin_loss(
     float[B]. Valmadre, NeurIPS 2022 (arXiv 2210.10929), soft margin.
 
   Raises:
-    ValueError: if there is no such margin, or the weight is negative.
+    LossError: if there is no such margin, or the weight is negative.
   """
   if margin not in ('distance', 'incorrect'):
-    raise ValueError(
+    raise errors.LossError(
       f"margin must be 'distance' or 'incorrect', got {margin!r}."
     )
   if not weight >= 0:
-    raise ValueError(f'weight must be at least 0, got {weight}.')
+    raise errors.LossError(f'weight must be at least 0, got {weight}.')
   path = _on_path(labels, hierarchy)
   leaves = jnp.asarray(hierarchy.leaves)[labels][:, None]
   if margin == 'distance':

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 
+from hafjax.losses import errors
+
 # Each maps (progress, wave, alpha) to (beta, alpha), where wave rises from 0 to
 # 1 and back once a period. HAFrame, arXiv 2303.05689, ablations.
 _SCHEDULES = {
@@ -38,17 +40,17 @@ def mixing_schedule(
     progress in [0, 1), a float or a traced array -> (beta, alpha).
 
   Raises:
-    ValueError: for an unknown name, a negative alpha or a period not above 0.
+    LossError: for an unknown name, a negative alpha or a period not above 0.
   """
   if name not in _SCHEDULES:
-    raise ValueError(
+    raise errors.LossError(
       f'There is no mixing schedule {name!r}; there are '
       f'{", ".join(_SCHEDULES)}.'
     )
   if not alpha >= 0:
-    raise ValueError(f'alpha must be at least 0, got {alpha}.')
+    raise errors.LossError(f'alpha must be at least 0, got {alpha}.')
   if not period > 0:
-    raise ValueError(f'period must be positive, got {period}.')
+    raise errors.LossError(f'period must be positive, got {period}.')
 
   def weights(progress):
     progress = jnp.asarray(progress)

@@ -32,6 +32,7 @@ class Task:
       user's own.
     kind: of the hierarchy's distances; None where they are the user's own.
     feature_dim: d, the width of the features that the head receives.
+    class_counts: training examples of each class, int[K].
     seed: for anything random that the method fixes for good.
   """
 
@@ -39,6 +40,7 @@ class Task:
   distances: np.ndarray
   kind: str | None
   feature_dim: int
+  class_counts: np.ndarray
   seed: int
 
 
@@ -120,10 +122,27 @@ def build(task: Task, *, name: str, **parameters) -> Method:
     **parameters: the method's own, as in its file.
 
   Raises:
-    MethodError: if there is no such method, or it has other parameters.
+    MethodError: if there is no such method, or it has other parameters, or they
+      have values that it cannot use (also `losses.LossError`).
   """
   check(name, **parameters)
-  return _module(name).build(task, **parameters)
+  method = _module(name).build(task, **parameters)
+  _rehearse(method, task)
+  return method
+
+
+def _rehearse(method: Method, task: Task):
+  """Traces head, loss and scores: wrong parameters are found before work."""
+
+  def all_of_it(features, labels):
+    outputs, _ = method.head.init_with_output(jax.random.key(0), features)
+    return method.loss(outputs, labels, 0.0), method.scores(outputs)
+
+  jax.eval_shape(
+    all_of_it,
+    jax.ShapeDtypeStruct((2, task.feature_dim), np.float32),
+    jax.ShapeDtypeStruct((2,), np.int32),
+  )
 
 
 def feature_dim(

@@ -2,23 +2,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cross-entropy with a learned linear classifier: the baseline."""
 
+import jax
 import optax
 
 from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.Task) -> base.Method:
+def build(task: base.Task, *, label_smoothing: float = 0.0) -> base.Method:
   """All mistakes are equal.
 
   Args:
     task: see `base.Task`.
+    label_smoothing: part of the target that is spread over all classes evenly,
+      in [0, 1) (Szegedy et al., CVPR 2016, arXiv 1512.00567).
   """
+  if not 0 <= label_smoothing < 1:
+    raise base.MethodError(
+      f'label_smoothing must be in [0, 1), got {label_smoothing}.'
+    )
+  num_classes = task.hierarchy.num_classes
 
   def loss(outputs, labels, progress):
     del progress
-    return optax.losses.softmax_cross_entropy_with_integer_labels(
-      outputs['logits'], labels
+    logits = outputs['logits']
+    if not label_smoothing:
+      return optax.losses.softmax_cross_entropy_with_integer_labels(
+        logits, labels
+      )
+    targets = optax.losses.smooth_labels(
+      jax.nn.one_hot(labels, num_classes), label_smoothing
     )
+    return optax.losses.softmax_cross_entropy(logits, targets)
 
-  return base.Method(head=heads.Linear(task.hierarchy.num_classes), loss=loss)
+  return base.Method(head=heads.Linear(num_classes), loss=loss)

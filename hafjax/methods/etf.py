@@ -14,15 +14,20 @@ from hafjax.methods import base
 from hafjax.methods import fixed
 
 
-def build(task: base.Task, *, rotation: Mapping | None = None) -> base.Method:
+def build(
+  task: base.Task,
+  *,
+  alpha: float = 0.0,
+  rotation: Mapping | None = None,
+) -> base.Method:
   """Fixed simplex ETF, randomly rotated by the task's seed.
 
   Args:
     task: see `base.Task`.
+    alpha: weight of the cosine loss, see `losses.haframe_loss`; an ablation of
+      HAFrame (arXiv 2303.05689).
     rotation: fields of `fixed.Rotation`, for an ETF that turns to the features
       (Markou et al., NeurIPS 2024, arXiv 2411.01248, in closed form).
   """
   similarity = frames.etf_similarity(task.hierarchy.num_classes)
-  return fixed.method(
-    fixed.vectors(similarity, task), alpha=0.0, rotation=rotation
-  )
+  return fixed.method(fixed.vectors(similarity, task), alpha, rotation=rotation)

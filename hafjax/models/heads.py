@@ -16,16 +16,16 @@ class Linear(nn.Module):
   """A learned linear classifier with bias.
 
   Attributes:
-    num_classes: K.
+    num_outputs: K, or as many as a method wants.
   """
 
-  num_classes: int
+  num_outputs: int
 
   @nn.compact
   def __call__(self, features):
-    """[B, d] -> features and logits [B, K], float32."""
+    """[B, d] -> features and logits [B, outputs], float32."""
     features = features.astype(jnp.float32)
-    logits = nn.Dense(self.num_classes, name='dense')(features)
+    logits = nn.Dense(self.num_outputs, name='dense')(features)
     return dict(features=features, logits=logits)
 
 

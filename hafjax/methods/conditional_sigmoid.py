@@ -1,0 +1,29 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A sigmoid of each node given its parent.
+
+Brust and Denzler, 2019 (arXiv 1811.07125), as compared by Valmadre, NeurIPS
+2022 (arXiv 2210.10929).
+"""
+
+from hafjax import losses
+from hafjax.methods import base
+from hafjax.models import heads
+
+
+def build(task: base.Task) -> base.Method:
+  """A linear classifier of all nodes, each asked where its parent applies.
+
+  Args:
+    task: see `base.Task`.
+  """
+  tree = task.hierarchy
+
+  def loss(outputs, labels, progress):
+    del progress
+    return losses.conditional_sigmoid_loss(outputs['logits'], labels, tree)
+
+  def scores(outputs):
+    return losses.conditional_sigmoid_log_probs(outputs['logits'], tree)
+
+  return base.Method(heads.Linear(tree.num_nodes), loss, scores)
