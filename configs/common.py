@@ -93,6 +93,8 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     data_dir='',
     # Built-in hierarchy or file; '' for the data set's own.
     hierarchy='',
+    # Depth at which ancestors are the classes; None for the leaves.
+    level=config_dict.placeholder(int),
     # 'lca_height' or 'lca_depth' of the hierarchy, or a file of distances of
     # your own (`frames.load_distances`); '' for what the data set's results
     # use.
@@ -128,6 +130,10 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     eval_every=1,
     # Class ranks at which hierarchical distances are reported.
     ks=(1, 5, 20),
+    # Rules that read predictions off class probabilities, reported beside the
+    # method's own: 'crm', 'hie', 'hie:LEVEL', 'hie:WORKDIR' (of a run with a
+    # config.level) and 'selective', see hafjax/rules.py.
+    eval=dict(rules=()),
     # Seconds between progress lines.
     log_seconds=10.0,
   )

@@ -57,7 +57,8 @@ def compare():
         _config(variant, seed), folder / variant / str(seed)
       )
     )
-  table = report.results_table(results)
+  tables = [report.results_table(results), report.selective_table(results)]
+  table = '\n\n'.join(filter(None, tables))
   (folder / 'table.md').write_text(table + '\n')
   checkpoint.write_json(folder / 'table.json', results)
   logging.info('\n%s\nSaved in %s.', table, folder)

@@ -25,6 +25,7 @@ from orbax.checkpoint import checkpoint_managers
 # may move: the class paths are in the record themselves.
 _FREE_FIELDS = (
   'data_dir',
+  'eval',
   'eval_batch_size',
   'hierarchy',
   'log_seconds',
@@ -52,6 +53,18 @@ def read_json(file: pathlib.Path):
     raise CheckpointError(
       f'{file} is damaged ({error}): restore it, or use a new --workdir.'
     ) from error
+
+
+def read_record(folder: str | os.PathLike) -> dict:
+  """What the run in a folder is; see `describe`.
+
+  Raises:
+    CheckpointError: if there is no run, or its record is damaged.
+  """
+  file = pathlib.Path(folder) / 'run.json'
+  if not file.exists():
+    raise CheckpointError(f'{folder} holds no run: {file.name} is missing.')
+  return read_json(file)
 
 
 def describe(config, data) -> dict:

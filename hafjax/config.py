@@ -61,6 +61,7 @@ RULES = {
   'dataset': _one_of(*data.SPECS),
   'data_dir': _TEXT,
   'hierarchy': _TEXT,
+  'level': _optional(_at_least(1)),
   'distance': _TEXT,
   'image_size': _optional(_at_least(1)),
   'crop_padding': _optional(_at_least(0)),
@@ -82,6 +83,10 @@ RULES = {
     lambda value: len(value) > 0 and all(_at_least(1)[0](k) for k in value),
     'must be a list of positive integers',
   ),
+  'eval.rules': (
+    lambda value: all(isinstance(rule, str) for rule in value),
+    'must be a list of names',
+  ),
   'log_seconds': _POSITIVE,
   'synthetic.image_size': _at_least(4),
   'synthetic.channels': _one_of(3),
@@ -99,7 +104,7 @@ RULES = {
 
 def _fields(config, prefix=''):
   for name, value in config.items():
-    if name in ('lr', 'synthetic'):
+    if name in ('lr', 'synthetic', 'eval'):
       yield from _fields(value, f'{prefix}{name}.')
     else:
       yield prefix + name, value

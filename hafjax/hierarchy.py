@@ -304,6 +304,29 @@ class Hierarchy:
     ranks[np.argsort(first)] = np.arange(len(first))
     return ranks[labels]
 
+  def at_level(self, level: int) -> 'Hierarchy':
+    """The tree cut below a depth: classes are the ancestors there.
+
+    Args:
+      level: a depth, 1 to `height`. A class whose leaf is less deep stays.
+
+    Returns:
+      The upper tree, its classes in the order of `level_labels(level)`.
+
+    Raises:
+      HierarchyError: there is no such level, or two of its nodes share a name.
+    """
+    labels = self.level_labels(level)
+    if not level:
+      raise HierarchyError('level must be at least 1: the root is no class.')
+    _, first = np.unique(labels, return_index=True)
+    return Hierarchy.from_paths(
+      [
+        [self.node_names[node] for node in path[: level + 1] if node >= 0]
+        for path in self.path_table[first].tolist()
+      ]
+    )
+
   def paths(self, sep: str = '/') -> list[str]:
     """Names from the root down to each class, joined by `sep`, in class order.
 

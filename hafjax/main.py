@@ -24,6 +24,7 @@ from hafjax import hierarchy
 from hafjax import losses
 from hafjax import methods
 from hafjax import progress
+from hafjax import rules
 from hafjax import train
 
 # Errors whose message is for the user, and says all there is to know. Any
@@ -36,6 +37,7 @@ USER_ERRORS = (
   hierarchy.HierarchyError,
   losses.LossError,
   methods.MethodError,
+  rules.RuleError,
 )
 
 _CONFIG = config_flags.DEFINE_config_file(

@@ -50,30 +50,69 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
   return '\n'.join([line(header), line(rule), *map(line, rows)])
 
 
+def _rows(results: Sequence[dict], split: str):
+  """Yields (row, metrics): a run's own, and those of each of its rules."""
+  for result in results:
+    yield result['variant'], result[split]
+    for rule, found in result.get('rules', {}).items():
+      yield f'{result["variant"]} + {rule}', found[split]
+
+
 def results_table(results: Sequence[dict], split: str = 'test') -> str:
   """A table of runs, those of one variant gathered into a row.
 
   Args:
-    results: contents of `results.json` files.
+    results: contents of `results.json` files. Inference rules have rows of
+      their own.
     split: 'test' or 'val'.
   """
   groups = {}
-  for result in results:
-    groups.setdefault(result['variant'], []).append(result)
+  for row, found in _rows(results, split):
+    if 'top1' in found:
+      groups.setdefault(row, []).append(found)
+  return _table(groups, COLUMNS)
+
+
+def selective_table(results: Sequence[dict], split: str = 'test') -> str:
+  """A table of the rule 'selective', '' where no run was asked for it.
+
+  Columns: the area under the curve of risk against coverage, and both at three
+  thresholds of confidence; see `decisions.selective_curve`.
+  """
+  groups = {}
+  for row, found in _rows(results, split):
+    if 'threshold' not in found:
+      continue
+    cells = {'area': found['area']}
+    for threshold in (0.5, 0.9, 0.99):
+      i = int(np.argmin(np.abs(np.subtract(found['threshold'], threshold))))
+      cells[f'coverage@{threshold}'] = found['coverage'][i]
+      cells[f'risk@{threshold}'] = found['risk'][i]
+    groups.setdefault(row, []).append(cells)
+  if not groups:
+    return ''
+  names = next(iter(groups.values()))[0]
+  return _table(groups, {name: (name, 1, 3) for name in names})
+
+
+def _table(groups: dict[str, list[dict]], columns: dict) -> str:
+  """A row a group, with the columns that all have."""
   metrics = [
-    metric for metric in COLUMNS if all(metric in r[split] for r in results)
+    metric
+    for metric in columns
+    if all(metric in found for group in groups.values() for found in group)
   ]
   rows = []
-  for variant, group in groups.items():
+  for row, group in groups.items():
     cells = []
     for metric in metrics:
-      _, scale, decimals = COLUMNS[metric]
-      mean, half = mean_and_interval([scale * r[split][metric] for r in group])
+      _, scale, decimals = columns[metric]
+      mean, half = mean_and_interval([scale * found[metric] for found in group])
       cell = f'{mean:.{decimals}f}'
       if not math.isnan(half):
         cell += f' ± {half:.{decimals}f}'
       cells.append(cell)
-    rows.append([variant, str(len(group)), *cells])
+    rows.append([row, str(len(group)), *cells])
   return markdown_table(
-    ['method', 'runs', *(COLUMNS[metric][0] for metric in metrics)], rows
+    ['method', 'runs', *(columns[metric][0] for metric in metrics)], rows
   )

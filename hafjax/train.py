@@ -11,6 +11,7 @@ from absl import logging
 import flax
 import jax
 import jax.numpy as jnp
+from ml_collections import config_dict
 import numpy as np
 import optax
 
@@ -24,6 +25,7 @@ from hafjax import metrics
 from hafjax import models
 from hafjax import progress as progress_lib
 from hafjax import report
+from hafjax import rules as rules_lib
 from hafjax.data import pipeline
 from hafjax.models import network as network_lib
 from hafjax.models import tops
@@ -187,6 +189,48 @@ def eval_step(
   return sums
 
 
+def probabilities(
+  state: TrainState, images: jax.Array, experiment: Experiment
+) -> jax.Array:
+  """Softmax of the method's scores, float32[B, K], for uint8 images."""
+  outputs = experiment.network.apply(
+    {'params': state.params, **state.variables},
+    experiment.preprocess(images),
+    train=False,
+  )
+  return jax.nn.softmax(experiment.method.scores(outputs))
+
+
+def rule_step(
+  states: dict[str, TrainState],
+  images: jax.Array,
+  labels: jax.Array,
+  mask: jax.Array,
+  experiments: dict[str, Experiment],
+  rules: tuple[rules_lib.Rule, ...],
+) -> dict:
+  """Sums of each rule over a batch, by its name.
+
+  Args:
+    states: of the run, under '', and of its rules' companions by workdir.
+    images: uint8[B, h, w, c].
+    labels: int[B].
+    mask: bool[B], which examples count.
+    experiments: likewise.
+    rules: what to measure.
+  """
+  probs = {
+    name: probabilities(state, images, experiments[name])
+    for name, state in states.items()
+  }
+  return {
+    rule.name: rule.sums(
+      probs[''], probs[rule.workdir] if rule.workdir else None, labels, mask
+    )
+    for rule in rules
+  }
+
+
 def _frame(state: TrainState):
   """The fixed class vectors as they are now, or None."""
   fixed = state.variables.get('frame', {}).get('classifier', {})
@@ -288,17 +332,15 @@ class Device:
     self._experiment, self._data = experiment, data
     self._arrays = {}
 
-    def gather(source, indices):
-      batch = (source[0][indices], source[1][indices])
-      return jax.lax.with_sharding_constraint(batch, split)
-
     # Data sets are arguments, not constants, so that they are not compiled in.
     def train(state, totals, source, indices):
-      state, sums = train_step(state, *gather(source, indices), experiment)
+      state, sums = train_step(
+        state, *self._gather(source, indices), experiment
+      )
       return state, jax.tree.map(jnp.add, totals, sums)
 
     def evaluate(state, source, indices, mask):
-      return eval_step(state, *gather(source, indices), mask, experiment)
+      return eval_step(state, *self._gather(source, indices), mask, experiment)
 
     self._train = jax.jit(
       train,
@@ -313,6 +355,10 @@ class Device:
       out_shardings=whole,
       compiler_options=compilation.options(),
     )
+
+  def _gather(self, source, indices):
+    batch = (source[0][indices], source[1][indices])
+    return jax.lax.with_sharding_constraint(batch, self._split)
 
   def source(self, split: str):
     """A split's images and labels on the devices."""
@@ -345,20 +391,64 @@ class Device:
       'loss' and the names of `metrics.hierarchical_metrics`; also those of
       `collapse.alignment` where the method has a fixed frame.
     """
-    total = None
-    size = len(self._data.splits[split])
-    for batch in pipeline.evaluation_batches(size, batch_size):
-      indices, mask = jax.device_put(batch, self._split)
-      sums = self._evaluate(state, self.source(split), indices, mask)
-      # On the host in float64: exact counts for splits of any size.
-      sums = jax.tree.map(lambda x: np.asarray(x, np.float64), sums)
-      total = sums if total is None else jax.tree.map(np.add, total, sums)
+    total = self._total(self._evaluate, state, split, batch_size)
     found = dict(
       loss=float(total['loss'] / total['count']),
       **metrics.finalise(total['metrics'], self._experiment.ks),
     )
     if 'alignment' in total:
       found |= collapse.alignment(total['alignment'], _frame(state))
+    return found
+
+  def _total(self, program, states, split: str, batch_size: int) -> dict:
+    """Sums of a compiled step over a split, in float64 on the host."""
+    total = None
+    size = len(self._data.splits[split])
+    for batch in pipeline.evaluation_batches(size, batch_size):
+      indices, mask = jax.device_put(batch, self._split)
+      sums = program(states, self.source(split), indices, mask)
+      # Exact counts, for splits of any size.
+      sums = jax.tree.map(lambda x: np.asarray(x, np.float64), sums)
+      total = sums if total is None else jax.tree.map(np.add, total, sums)
+    return total
+
+  def measure_rules(
+    self,
+    state: TrainState,
+    rules: tuple[rules_lib.Rule, ...],
+    companions: dict[str, tuple[Experiment, TrainState]],
+    splits: tuple[str, ...],
+    batch_size: int,
+  ) -> dict:
+    """Rule -> split -> metrics.
+
+    Args:
+      state: of the run.
+      rules: what to measure.
+      companions: of the rules that have a workdir, by it.
+      splits: names.
+      batch_size: examples a step.
+    """
+    experiments = {'': self._experiment} | {
+      workdir: experiment for workdir, (experiment, _) in companions.items()
+    }
+    states = {'': state} | {
+      workdir: jax.device_put(companion, self._whole)
+      for workdir, (_, companion) in companions.items()
+    }
+    program = jax.jit(
+      lambda states, source, indices, mask: rule_step(
+        states, *self._gather(source, indices), mask, experiments, rules
+      ),
+      in_shardings=(self._whole, self._whole, self._split, self._split),
+      out_shardings=self._whole,
+      compiler_options=compilation.options(),
+    )
+    found = {rule.name: {} for rule in rules}
+    for split in splits:
+      total = self._total(program, states, split, batch_size)
+      for rule in rules:
+        found[rule.name][split] = rule.finalise(total[rule.name])
     return found
 
 
@@ -384,6 +474,8 @@ def train_and_evaluate(config, workdir: str) -> dict:
   config_lib.check(config, jax.device_count())
   data = data_lib.load(config)
   experiment = make_experiment(config, data)
+  rules = tuple(_rules(config, data))
+  companions = _companions(rules, config, data)
   run = checkpoint.Workdir(
     workdir,
     checkpoint.describe(config, data),
@@ -391,16 +483,74 @@ def train_and_evaluate(config, workdir: str) -> dict:
   )
   try:
     if config.mode == 'eval':
-      return _evaluate_best(config, run, experiment, data)
-    results = run.results()
-    if results is None:
-      results = _train(config, run, experiment, data)
+      results = _evaluate_best(config, run, experiment, data)
+      splits = ('test',)
     else:
-      logging.info('%s is done: nothing is trained again.', run.folder)
+      results = run.results()
+      splits = ('val', 'test')
+      if results is None:
+        results = _train(config, run, experiment, data)
+      else:
+        logging.info('%s is done: nothing is trained again.', run.folder)
+    missing = tuple(r for r in rules if r.name not in results.get('rules', {}))
+    if missing:
+      device = Device(experiment, data)
+      best = run.restore(results['best_step'], device.initial_state())
+      found = device.measure_rules(
+        best, missing, companions, splits, config.eval_batch_size
+      )
+      results = results | dict(rules=results.get('rules', {}) | found)
+      if config.mode == 'train':
+        run.finish(results)
     logging.info('\n%s', report.results_table([results]))
+    if table := report.selective_table([results]):
+      logging.info('\n%s', table)
     return results
   finally:
     run.close()
+
+
+def _rules(config, data):
+  """The config's rules, parsed."""
+
+  def level_of(workdir):
+    level = checkpoint.read_record(workdir)['config'].get('level')
+    if level is None:
+      raise rules_lib.RuleError(
+        f'The run in {workdir} was trained on leaves: a rule hie:WORKDIR needs '
+        'one that was trained with --config.level.'
+      )
+    return level
+
+  setting = rules_lib.Setting(
+    data.hierarchy, data.distances, data.kind, tuple(config.ks), level_of
+  )
+  return [rules_lib.parse(name, setting) for name in config.eval.rules]
+
+
+def _companions(rules, config, data) -> dict:
+  """Experiment and best state of every other run that rules ask for."""
+  found = {}
+  for workdir in sorted({rule.workdir for rule in rules} - {''}):
+    record = checkpoint.read_record(workdir)
+    other = config_dict.ConfigDict(
+      record['config'] | dict(data_dir=config.data_dir, hierarchy='')
+    )
+    coarse = data.at_level(other.level)
+    run = checkpoint.Workdir(
+      workdir, checkpoint.describe(other, coarse), create=False
+    )
+    try:
+      if run.best_step() is None:
+        raise checkpoint.CheckpointError(
+          f'{workdir}, of a rule hie:WORKDIR, has no checkpoint yet.'
+        )
+      experiment = make_experiment(other, coarse)
+      state = Device(experiment, coarse).initial_state()
+      found[workdir] = (experiment, run.restore(run.best_step(), state))
+    finally:
+      run.close()
+  return found
 
 
 def _evaluate_best(config, run, experiment, data) -> dict:
@@ -413,9 +563,7 @@ def _evaluate_best(config, run, experiment, data) -> dict:
   device = Device(experiment, data)
   state = run.restore(best, device.initial_state())
   found = device.evaluate(state, 'test', config.eval_batch_size)
-  results = dict(_identity(config), best_step=best, test=found)
-  logging.info('\n%s', report.results_table([results]))
-  return results
+  return dict(_identity(config), best_step=best, test=found)
 
 
 def _identity(config) -> dict:

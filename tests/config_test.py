@@ -113,8 +113,8 @@ def test_every_variant_lowers_its_loss(variant, dtype):
     ({'lr.backbone': -0.1}, 'lr.backbone must be a positive number'),
     ({'weight_decay': float('nan')}, 'weight_decay must be'),
     ({'ks': (0,)}, 'ks must be'),
-    ({'method.name': 'magic'}, "no method 'magic'; there are cross_entropy"),
-    ({'method.name': 'etf'}, "'etf' has no 'alpha', .*'gamma'"),
+    ({'method.name': 'magic'}, "no method 'magic'; there are .*cross_entropy"),
+    ({'method.name': 'etf'}, "'etf' has no .*'gamma'"),
     ({'synthetic.noise': -1.0}, 'synthetic.noise must be'),
   ],
 )

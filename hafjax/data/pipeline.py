@@ -41,6 +41,30 @@ class DataSet:
   crop_padding: int
   flip: bool
 
+  def at_level(self, level: int) -> 'DataSet':
+    """The same images, labelled by the ancestors of their classes at a depth.
+
+    Raises:
+      DataError: if distances are the user's own, which say nothing of these.
+      HierarchyError: as `Hierarchy.at_level`.
+    """
+    if self.kind is None:
+      raise sources.DataError(
+        'config.level needs distances of the hierarchy: leave config.distance '
+        "empty, or say 'lca_height' or 'lca_depth'."
+      )
+    tree = self.hierarchy.at_level(level)
+    labels = self.hierarchy.level_labels(level)
+    return dataclasses.replace(
+      self,
+      hierarchy=tree,
+      distances=tree.distances(self.kind),
+      splits={
+        name: sources.Arrays(arrays.images, labels[arrays.labels])
+        for name, arrays in self.splits.items()
+      },
+    )
+
   def preprocess(self, images, key=None):
     """uint8 images to what the network sees; augmented if there is a key."""
     images = augment.zero_pad(images, self.image_shape[0])
@@ -53,7 +77,7 @@ def load(config) -> DataSet:
   """Reads the data set that a config names.
 
   Args:
-    config: fields `dataset`, `data_dir`, `hierarchy`, `distance`,
+    config: fields `dataset`, `data_dir`, `hierarchy`, `level`, `distance`,
       `image_size`, `crop_padding`, `flip` (and `synthetic` where that is the
       data set); see `configs/common.py`.
 
@@ -86,7 +110,7 @@ def load(config) -> DataSet:
   else:
     distances = frames.load_distances(kind, hierarchy.class_names)
     kind = None
-  return DataSet(
+  data = DataSet(
     hierarchy=hierarchy,
     distances=distances,
     kind=kind,
@@ -97,6 +121,7 @@ def load(config) -> DataSet:
     crop_padding=override(config.crop_padding, spec.crop_padding),
     flip=override(config.flip, spec.flip),
   )
+  return data if config.level is None else data.at_level(config.level)
 
 
 def training_order(num_examples: int, batch_size: int, seed: int):
