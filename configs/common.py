@@ -62,6 +62,10 @@ VARIANTS = {
   'barz_denzler': _same_network('barz_denzler'),
   'barz_denzler_ce': _same_network('barz_denzler', cross_entropy_weight=0.1),
   'devise': _same_network('devise'),
+  'hier_cos': _same_network('hier_cos'),
+  # A classifier per level.
+  'flamingo': _same_network('flamingo'),
+  'hafeature': _same_network('hafeature'),
 }
 
 

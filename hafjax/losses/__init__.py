@@ -11,6 +11,10 @@ from hafjax.losses.errors import LossError
 from hafjax.losses.frame import cosine_frame_loss
 from hafjax.losses.frame import haframe_loss
 from hafjax.losses.frame import unit
+from hafjax.losses.hier_cos import hier_cos_level_predictions
+from hafjax.losses.hier_cos import hier_cos_loss
+from hafjax.losses.hier_cos import hier_cos_node_scores
+from hafjax.losses.hier_cos import hier_cos_scores
 from hafjax.losses.hierarchical import conditional_sigmoid_log_probs
 from hafjax.losses.hierarchical import conditional_sigmoid_loss
 from hafjax.losses.hierarchical import conditional_softmax_log_probs
@@ -21,6 +25,8 @@ from hafjax.losses.hierarchical import soft_label_loss
 from hafjax.losses.hierarchical import soft_labels
 from hafjax.losses.hierarchical import soft_max_descendant_loss
 from hafjax.losses.hierarchical import soft_max_margin_loss
+from hafjax.losses.levels import flamingo_loss
+from hafjax.losses.levels import hafeature_loss
 from hafjax.losses.schedules import mixing_schedule
 
 __all__ = [
@@ -34,8 +40,14 @@ __all__ = [
   'dot_loss',
   'dot_regression_loss',
   'embedding_cosine_loss',
+  'flamingo_loss',
   'hace_loss',
+  'hafeature_loss',
   'haframe_loss',
+  'hier_cos_level_predictions',
+  'hier_cos_loss',
+  'hier_cos_node_scores',
+  'hier_cos_scores',
   'hierarchical_cross_entropy',
   'mixing_schedule',
   'ranking_loss',

@@ -127,22 +127,27 @@ def build(task: Task, *, name: str, **parameters) -> Method:
   """
   check(name, **parameters)
   method = _module(name).build(task, **parameters)
-  _rehearse(method, task)
+  _rehearse(name, method, task)
   return method
 
 
-def _rehearse(method: Method, task: Task):
-  """Traces head, loss and scores: wrong parameters are found before work."""
+def _rehearse(name: str, method: Method, task: Task):
+  """Traces head, loss and scores: what does not fit is found before work."""
 
   def all_of_it(features, labels):
     outputs, _ = method.head.init_with_output(jax.random.key(0), features)
     return method.loss(outputs, labels, 0.0), method.scores(outputs)
 
-  jax.eval_shape(
-    all_of_it,
-    jax.ShapeDtypeStruct((2, task.feature_dim), np.float32),
-    jax.ShapeDtypeStruct((2,), np.int32),
-  )
+  try:
+    jax.eval_shape(
+      all_of_it,
+      jax.ShapeDtypeStruct((2, task.feature_dim), np.float32),
+      jax.ShapeDtypeStruct((2,), np.int32),
+    )
+  except ValueError as error:
+    raise MethodError(
+      f'The method {name!r} cannot be used here: {error}'
+    ) from error
 
 
 def feature_dim(

@@ -15,7 +15,7 @@ from hafjax.methods import fixed
 # Classes from which on the tree is the faster frame under a linear top, the
 # wider features and all. The four square layers of 'transform' make up more
 # than the frame saves, at any size (experiments/bench_frames.py).
-_TREE_CLASSES = 400
+_TREE_CLASSES = 300
 
 
 def build(

@@ -1,0 +1,34 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Hierarchy-aware features (HAF): a classifier per level that agree.
+
+Garg, Sani and Anand, ECCV 2022 (arXiv 2207.12646).
+"""
+
+from hafjax.losses import levels
+from hafjax.methods import base
+from hafjax.models import level_heads
+
+
+def build(task: base.Task, *, margin: float = 3.0) -> base.Method:
+  """Cross-entropy of the classes, and levels tied to each other and the tree.
+
+  Args:
+    task: see `base.Task`.
+    margin: how far predictions of examples with different coarse labels are to
+      diverge, see `levels.hafeature_loss`; no divergence exceeds log 2.
+  """
+  tree = task.hierarchy
+
+  def loss(outputs, labels, progress):
+    del progress
+    return levels.hafeature_loss(
+      outputs['level_logits'],
+      outputs['level_weights'],
+      labels,
+      tree,
+      margin=margin,
+    )
+
+  sizes = levels.level_maps(tree).sizes
+  return base.Method(level_heads.LevelClassifiers(sizes), loss)
