@@ -11,7 +11,6 @@ from absl import logging
 import flax
 import jax
 import jax.numpy as jnp
-from ml_collections import config_dict
 import numpy as np
 import optax
 
@@ -530,6 +529,9 @@ def _rules(config, data):
 
 def _companions(rules, config, data) -> dict:
   """Experiment and best state of every other run that rules ask for."""
+  # The step and the model are used where there are no such configs, too.
+  from ml_collections import config_dict
+
   found = {}
   for workdir in sorted({rule.workdir for rule in rules} - {''}):
     record = checkpoint.read_record(workdir)

@@ -73,7 +73,9 @@ def test_conditional_softmax(reference, x64):
   )
   classes = [names.index(name) for name in tree.class_names]
   np.testing.assert_allclose(
-    jnp.exp(losses.conditional_softmax_log_probs(logits, tree)),
+    jnp.exp(
+      jax.jit(lambda z: losses.conditional_softmax_log_probs(z, tree))(logits)
+    ),
     figures['leaf_probabilities'][:, classes],
     rtol=1e-9,
   )
@@ -164,18 +166,33 @@ OURS = {
 OF_CLASSES = ('hxe', 'hace')
 
 
-@pytest.mark.parametrize('name', OURS)
+def arguments(name, tree, seed=0):
+  """Logits for every class as the label."""
+  width = tree.num_classes if name in OF_CLASSES else tree.num_nodes
+  rng = np.random.default_rng(seed)
+  return 2 * rng.standard_normal((tree.num_classes, width))
+
+
 @hypothesis.settings(max_examples=6)
 @hypothesis.given(tree=strategies.trees(max_nodes=14))
-def test_definitions(name, tree):
-  width = tree.num_classes if name in OF_CLASSES else tree.num_nodes
-  rng = np.random.default_rng(0)
-  logits = 2 * rng.standard_normal((tree.num_classes, width))
+def test_definitions(tree):
+  logits = {name: arguments(name, tree) for name in OURS}
   labels = np.arange(tree.num_classes)
+
+  # All at once, for each tree is compiled anew.
+  @jax.jit
+  def everything(logits):
+    return {n: OURS[n](z, jnp.asarray(labels), tree) for n, z in logits.items()}
+
   with jax.enable_x64(True):
-    found = OURS[name](jnp.asarray(logits), jnp.asarray(labels), tree)
-  wanted = [by_definition(name, z, y, tree) for y, z in enumerate(logits)]
-  np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+    found = everything(logits)
+  for name in OURS:
+    wanted = [
+      by_definition(name, z, y, tree) for y, z in enumerate(logits[name])
+    ]
+    np.testing.assert_allclose(
+      found[name], wanted, rtol=1e-9, atol=1e-12, err_msg=name
+    )
 
 
 @pytest.mark.parametrize('tree', [EVEN, RAGGED], ids=['even', 'ragged'])
@@ -185,9 +202,14 @@ def test_hopeless_examples_keep_a_gradient(name, tree):
   first = 0 if name in OF_CLASSES else int(tree.leaves[0])
   logits = jnp.zeros((2, width)).at[:, first].set(jnp.asarray([-2e3, 2e3]))
   labels = jnp.asarray([0, 1])
-  values = OURS[name](logits, labels, tree)
+
+  @jax.jit
+  def both(logits):
+    values, transpose = jax.vjp(lambda z: OURS[name](z, labels, tree), logits)
+    return values, transpose(jnp.ones_like(values))[0]
+
+  values, gradient = both(logits)
   assert values.shape == (2,) and np.isfinite(values).all()
-  gradient = jax.grad(lambda z: OURS[name](z, labels, tree).sum())(logits)
   assert np.isfinite(gradient).all()
   assert np.abs(gradient[0]).max() > 0.1
 
@@ -211,11 +233,14 @@ def test_special_cases_are_cross_entropy():
   logits = jax.random.normal(jax.random.key(0), (5, 5))
   labels = jnp.arange(5)
   wanted = -jnp.diag(jax.nn.log_softmax(logits))
-  for tree in (EVEN, RAGGED):
-    for found in (
-      losses.hierarchical_cross_entropy(logits, labels, tree, 0.0, False),
-      losses.hace_loss(logits, labels, tree, leaf_weight=1.0),
-    ):
+  for loss in (
+    lambda z, tree: losses.hierarchical_cross_entropy(
+      z, labels, tree, 0.0, False
+    ),
+    lambda z, tree: losses.hace_loss(z, labels, tree, leaf_weight=1.0),
+  ):
+    for tree in (EVEN, RAGGED):
+      found = jax.jit(loss, static_argnums=1)(logits, tree)
       np.testing.assert_allclose(found, wanted, rtol=1e-5)
   # Sharp soft labels are one-hot ones.
   table = losses.soft_labels(EVEN.distances(), 1e3)

@@ -58,7 +58,7 @@ def test_the_tree_gives_the_dense_separation(tree, gamma, mapping, kind):
 
 
 # Every tree has shapes of its own, and is compiled anew.
-@hypothesis.settings(max_examples=12)
+@hypothesis.settings(max_examples=8)
 @hypothesis.given(TREES, GAMMAS, MAPPINGS, KINDS, st.floats(0, 1))
 def test_rows_logits_and_similarity_agree(tree, gamma, mapping, kind, part):
   s = part * frames.min_similarity(tree, gamma, mapping, kind=kind)
@@ -70,10 +70,15 @@ def test_rows_logits_and_similarity_agree(tree, gamma, mapping, kind, part):
     assert (frame.num_classes, frame.dim) == (tree.num_classes, tree.num_nodes)
     assert frame.min_similarity == s
     labels = np.arange(tree.num_classes)
-    rows = np.asarray(frame.rows(labels))
     features = np.random.default_rng(0).standard_normal((3, frame.dim))
-    logits = frame.logits(jnp.asarray(features))
-    pairs = frame.similarity(labels, labels[::-1])
+    rows, logits, pairs = jax.jit(
+      lambda frame: (
+        frame.rows(labels),
+        frame.logits(jnp.asarray(features)),
+        frame.similarity(labels, labels[::-1]),
+      )
+    )(frame)
+  rows = np.asarray(rows)
   slack = 1e-12 * max(1.0, -s)
   np.testing.assert_allclose(rows @ rows.T, wanted, rtol=0, atol=slack)
   np.testing.assert_allclose(logits, features @ rows.T, rtol=0, atol=30 * slack)
@@ -103,7 +108,7 @@ def test_single_precision_logits_loss_and_gradient(num_classes):
 
   single = jax.jit(run, static_argnums=1)(frame, jnp.float32)
   with jax.enable_x64(True):
-    dense = run(rows, jnp.float64)
+    dense = jax.jit(run, static_argnums=1)(rows, jnp.float64)
   for ours, theirs in zip(single, dense, strict=True):
     assert ours.dtype == jnp.float32
     scale = np.abs(theirs).max()
