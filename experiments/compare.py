@@ -9,7 +9,8 @@ Each run has a folder of its own, WORKDIR/METHOD/SEED; what is done there is not
 done again, and what was killed goes on. The table (test split, best checkpoint
 by validation top-1, mean and 95% interval over seeds) is printed and saved as
 WORKDIR/table.md, the figures behind it as WORKDIR/table.json. Config fields are
-overridden as in hafjax.main: --config.num_epochs=2.
+overridden as in hafjax.main: --config.num_epochs=2. Rules of inference can be
+added to runs that are done: --config.eval.rules="('crm','hie','selective')".
 """
 
 import pathlib
@@ -19,6 +20,7 @@ from absl import flags
 from absl import logging
 from ml_collections import config_flags
 
+from configs import common
 from hafjax import checkpoint
 from hafjax import main as main_lib
 from hafjax import report
@@ -26,7 +28,7 @@ from hafjax import train
 
 # Registered as `config` already, with --workdir, by hafjax.main.
 _METHODS = flags.DEFINE_list(
-  'methods', None, "The config's variants to compare, by commas."
+  'methods', None, "The config's variants to compare, by commas; or 'all'."
 )
 _SEEDS = flags.DEFINE_list('seeds', ['0', '1', '2'], 'Seeds, by commas.')
 flags.mark_flag_as_required('methods')
@@ -46,9 +48,10 @@ def _config(variant: str, seed: int):
 def compare():
   """Trains what is missing, and makes the table of all."""
   folder = pathlib.Path(flags.FLAGS.workdir)
-  runs = [
-    (variant, int(seed)) for variant in _METHODS.value for seed in _SEEDS.value
-  ]
+  variants = _METHODS.value
+  if variants == ['all']:
+    variants = list(common.VARIANTS)
+  runs = [(variant, int(seed)) for variant in variants for seed in _SEEDS.value]
   results = []
   for number, (variant, seed) in enumerate(runs, 1):
     logging.info('Run %d of %d: %s, seed %d.', number, len(runs), variant, seed)
