@@ -538,6 +538,12 @@ def _companions(rules, config, data) -> dict:
     other = config_dict.ConfigDict(
       record['config'] | dict(data_dir=config.data_dir, hierarchy='')
     )
+    for field in ('dataset', 'image_size'):
+      if other[field] != config[field]:
+        raise rules_lib.RuleError(
+          f'The run in {workdir} has {field}={other[field]!r} and this one '
+          f'{config[field]!r}: hie:WORKDIR needs two that see the same images.'
+        )
     coarse = data.at_level(other.level)
     run = checkpoint.Workdir(
       workdir, checkpoint.describe(other, coarse), create=False

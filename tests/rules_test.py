@@ -141,6 +141,14 @@ def test_a_companion_must_be_coarse(runs, tmp_path):
     train.train_and_evaluate(config, tmp_path / 'run')
 
 
+def test_a_companion_must_see_the_same_images(runs, tmp_path):
+  _, coarse, _ = runs
+  config = helpers.tiny_config(image_size=12)
+  config.eval.rules = (f'hie:{coarse}',)
+  with pytest.raises(rules.RuleError, match='image_size=None and this one 12'):
+    train.train_and_evaluate(config, tmp_path / 'run')
+
+
 def test_own_distances_have_no_levels(tmp_path):
   file = tmp_path / 'distances.npy'
   np.save(file, 1.0 - np.eye(30))
