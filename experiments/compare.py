@@ -5,6 +5,9 @@ r"""Methods x seeds of any config, in one table.
     python -m experiments.compare --config=configs/quickstart.py \
         --methods=haframe,cross_entropy --seeds=0,1,2 --workdir=/tmp/compare
 
+With --rates=1,3,10 each method first chooses its learning rates, for losses
+differ in scale: rows then say which.
+
 Each run has a folder of its own, WORKDIR/METHOD/SEED; what is done there is not
 done again, and what was killed goes on. The table (test split, best checkpoint
 by validation top-1, mean and 95% interval over seeds) is printed and saved as
@@ -31,10 +34,29 @@ _METHODS = flags.DEFINE_list(
   'methods', None, "The config's variants to compare, by commas; or 'all'."
 )
 _SEEDS = flags.DEFINE_list('seeds', ['0', '1', '2'], 'Seeds, by commas.')
+_RATES = flags.DEFINE_list(
+  'rates',
+  ['1'],
+  'Factors of all learning rates. Of several, each method takes the one that '
+  'is best by validation top-1 with --tuning_seed.',
+)
+_TUNING_SEED = flags.DEFINE_integer(
+  'tuning_seed', 1000, 'Seed that rates are chosen by, none of --seeds.'
+)
 flags.mark_flag_as_required('methods')
 
 
-def _config(variant: str, seed: int):
+@flags.validator(
+  'rates', message='--rates must be positive numbers, by commas.'
+)
+def _are_rates(values) -> bool:
+  try:
+    return bool(values) and all(float(value) > 0 for value in values)
+  except ValueError:
+    return False
+
+
+def _config(variant: str, seed: int, rate: str):
   """The config file's variant, with the command line's overrides and a seed."""
   flag = flags.FLAGS['config']
   # A variant after the colon only says which fields can be overridden.
@@ -42,7 +64,29 @@ def _config(variant: str, seed: int):
   config = runpy.run_path(file)['get_config'](variant)
   config.update_from_flattened_dict(config_flags.get_override_values(flag))
   config.seed = seed
+  for part in config.lr:
+    config.lr[part] *= float(rate)
   return config
+
+
+def _train(variant: str, seed: int, rate: str) -> dict:
+  folder = pathlib.Path(flags.FLAGS.workdir)
+  if len(_RATES.value) > 1:
+    folder /= f'rate_{rate}'
+  return train.train_and_evaluate(
+    _config(variant, seed, rate), folder / variant / str(seed)
+  )
+
+
+def _best_rate(variant: str) -> str:
+  rates = _RATES.value
+  if len(rates) == 1:
+    return rates[0]
+  found = {
+    rate: _train(variant, _TUNING_SEED.value, rate)['val']['top1']
+    for rate in rates
+  }
+  return max(found, key=found.get)
 
 
 def compare():
@@ -51,15 +95,23 @@ def compare():
   variants = _METHODS.value
   if variants == ['all']:
     variants = list(common.VARIANTS)
-  runs = [(variant, int(seed)) for variant in variants for seed in _SEEDS.value]
+  seeds = [int(seed) for seed in _SEEDS.value]
   results = []
-  for number, (variant, seed) in enumerate(runs, 1):
-    logging.info('Run %d of %d: %s, seed %d.', number, len(runs), variant, seed)
-    results.append(
-      train.train_and_evaluate(
-        _config(variant, seed), folder / variant / str(seed)
+  for number, variant in enumerate(variants, 1):
+    rate = _best_rate(variant)
+    for seed in seeds:
+      logging.info(
+        'Method %d of %d: %s, rates x %s, seed %d.',
+        number,
+        len(variants),
+        variant,
+        rate,
+        seed,
       )
-    )
+      result = _train(variant, seed, rate)
+      if len(_RATES.value) > 1:
+        result = dict(result, variant=f'{variant} (x {rate})')
+      results.append(result)
   tables = [report.results_table(results), report.selective_table(results)]
   table = '\n\n'.join(filter(None, tables))
   (folder / 'table.md').write_text(table + '\n')

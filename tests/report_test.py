@@ -97,6 +97,33 @@ def test_compare_trains_what_is_missing(tmp_path):
   assert f'{100 * np.mean(tops):.2f} ±' in rows[0]
 
 
+def test_compare_chooses_learning_rates(tmp_path):
+  ended = command(
+    'experiments.compare',
+    '--config=configs/quickstart.py',
+    '--methods=cross_entropy',
+    '--rates=0.0001,1',
+    '--seeds=0',
+    f'--workdir={tmp_path}',
+    *TINY,
+    # Easy enough to learn something.
+    '--config.num_epochs=6',
+    '--config.synthetic.noise=0.5',
+    '--config.synthetic.max_shift=0',
+  )
+  assert ended.returncode == 0, ended.stderr
+  (row,) = (tmp_path / 'table.md').read_text().splitlines()[2:]
+  assert row.startswith('| cross_entropy (x 1) |')
+  runs = {
+    str(f.parent.relative_to(tmp_path)) for f in tmp_path.rglob('run.json')
+  }
+  assert runs == {
+    'rate_0.0001/cross_entropy/1000',
+    'rate_1/cross_entropy/1000',
+    'rate_1/cross_entropy/0',
+  }
+
+
 @pytest.mark.parametrize(
   'args, message',
   [
