@@ -10,12 +10,11 @@ Each figure is the best of interleaved repetitions: a shared machine disturbs
 single ones.
 """
 
-import time
-
 import jax
 import jax.numpy as jnp
 import optax
 
+from experiments import timing
 from hafjax import compilation
 from hafjax import models
 from hafjax import report
@@ -42,18 +41,6 @@ BATCH = 64
 REPETITIONS = 5
 
 
-def best_seconds(functions):
-  """Least time of each call, taking turns; the first round compiles."""
-  best = [float('inf')] * len(functions)
-  for repetition in range(REPETITIONS + 1):
-    for i, function in enumerate(functions):
-      start = time.perf_counter()
-      jax.block_until_ready(function())
-      if repetition:
-        best[i] = min(best[i], time.perf_counter() - start)
-  return best
-
-
 def both_ways(function, *arguments):
   """Calls of `function`, compiled by default and as we have it."""
   programs = [
@@ -72,8 +59,9 @@ def layer_row(size, inputs, outputs, stride):
   def kernel_gradient(x, out):
     return jax.vjp(lambda params: layer.apply(params, x), params)[1](out)
 
-  seconds = best_seconds(
-    both_ways(layer.apply, params, x) + both_ways(kernel_gradient, x, out)
+  seconds = timing.best_seconds(
+    both_ways(layer.apply, params, x) + both_ways(kernel_gradient, x, out),
+    REPETITIONS,
   )
   operations = 2 * out.size * 9 * inputs
   return [
@@ -106,7 +94,7 @@ def model_row(name, size, channels):
     params = jax.tree.map(lambda p, g: p - 0.01 * g, state['params'], gradient)
     return {'params': params, **updated}
 
-  seconds = best_seconds(both_ways(step, state, images))
+  seconds = timing.best_seconds(both_ways(step, state, images), REPETITIONS)
   speeds = [BATCH / s for s in seconds]
   return [name, *(f'{v:,.0f}' for v in speeds), f'{speeds[1] / speeds[0]:.2f}']
 

@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments import timing
 from hafjax import compilation
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
@@ -100,18 +101,6 @@ def construction_row(num_nodes):
   return [f'{num_nodes:,}', f'{classes:,}', *cells]
 
 
-def best_seconds(functions, repetitions: int = 7):
-  """Least time of each call, taking turns; the first round compiles."""
-  best = [float('inf')] * len(functions)
-  for repetition in range(repetitions + 1):
-    for i, function in enumerate(functions):
-      start = time.perf_counter()
-      jax.block_until_ready(function())
-      if repetition:
-        best[i] = min(best[i], time.perf_counter() - start)
-  return best
-
-
 def search_row(name, tree, gamma):
   distances = tree.distances()
   found = {}
@@ -123,7 +112,7 @@ def search_row(name, tree, gamma):
   start = time.perf_counter()
   separate('grid', distances)
   searched = time.perf_counter() - start
-  (dense, exact) = best_seconds(
+  (dense, exact) = timing.best_seconds(
     [lambda: separate('exact', distances), lambda: separate('exact', tree)]
   )
   return [
@@ -169,7 +158,7 @@ def logits_row(num_nodes):
   seconds = []
   for function in (forward, gradient):
     programs = [jax.jit(function).lower(*case).compile() for case in cases]
-    seconds += best_seconds(
+    seconds += timing.best_seconds(
       [lambda p=p, c=c: p(*c) for p, c in zip(programs, cases, strict=True)]
     )
   return [
@@ -201,7 +190,7 @@ def step_row(top_name, num_nodes):
 
     program = jax.jit(step, compiler_options=compilation.options())
     calls.append(lambda p=program, s=state, f=frame: p(s, f))
-  dense, tree_frame = best_seconds(calls)
+  dense, tree_frame = timing.best_seconds(calls)
   return [
     top_name,
     f'{tree.num_classes:,}',

@@ -20,6 +20,7 @@ import numpy as np
 from configs import common
 from configs import fashion_mnist
 from experiments import bench_frames
+from experiments import timing
 from hafjax import compilation
 from hafjax import data as data_lib
 from hafjax import hierarchy as hierarchy_lib
@@ -111,9 +112,7 @@ def main():
     for key, config in (configs | units).items()
   }
   steps = [step for step, _ in compiled.values()]
-  best = dict(
-    zip(compiled, bench_frames.best_seconds(steps, ROUNDS), strict=True)
-  )
+  best = dict(zip(compiled, timing.best_seconds(steps, ROUNDS), strict=True))
   rows = []
   for variant, config in configs.items():
     key = config.top, width(config, data)
