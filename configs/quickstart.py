@@ -28,4 +28,6 @@ def get_config(variant=None):
     seed=0,
   )
   config.num_epochs = 10
+  # Ten times the paper's: these are few steps.
+  config.lr.update(backbone=0.1, transformation=0.1, classifier=1.0)
   return config

@@ -84,6 +84,8 @@ def test_every_method_has_a_variant():
 )
 def test_every_variant_lowers_its_loss(variant, dtype):
   config = helpers.tiny_config(variant, dtype=dtype)
+  # Rates at which every loss, whatever its scale, falls at every step.
+  config.lr = common.get_config().lr
   data = data_lib.load(config)
   experiment = train.make_experiment(config, data)
   state = train.initial_state(experiment, data.image_shape)
