@@ -13,6 +13,7 @@ import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import tree_sums
+from hafjax.losses import frame
 
 # Relative rounding errors that a threshold lets pass, in machine epsilons. With
 # 10 to 100,000 classes, a softmax and its sum in float32 were off by 7 at most.
@@ -46,11 +47,7 @@ def _class_probs(probs, hierarchy):
       f'probs must be of shape [B, {num_classes}], a column for each class of '
       f'the hierarchy, got {list(probs.shape)}.'
     )
-  return _at_least_single(probs)
-
-
-def _at_least_single(array):
-  return array.astype(jnp.promote_types(array.dtype, jnp.float32))
+  return frame.at_least_single(probs)
 
 
 # --- Least risk --------------------------------------------------------------
@@ -80,7 +77,7 @@ def crm(
       'probs must be of shape [B, K] and cost of shape [K, K], got '
       f'{list(probs.shape)} and {list(cost.shape)}.'
     )
-  probs = _at_least_single(probs)
+  probs = frame.at_least_single(probs)
   # Many risks differ by little: accelerators' short products would reorder
   # them.
   return -jnp.matmul(

@@ -80,9 +80,12 @@ def parse(name: str, setting: Setting) -> Rule:
       f'There is no rule {name!r} for config.eval.rules; there are '
       f'{", ".join(_RULES)}.'
     )
-  if colon and kind != 'hie':
-    raise RuleError(f'The rule {kind!r} takes no argument, got {name!r}.')
-  return _RULES[kind](name, argument, setting)
+  build, takes_argument = _RULES[kind]
+  if not takes_argument:
+    if colon:
+      raise RuleError(f'The rule {kind!r} takes no argument, got {name!r}.')
+    return build(name, setting)
+  return build(name, setting, argument)
 
 
 def _ranking(name, setting, scores, workdir='') -> Rule:
@@ -99,13 +102,11 @@ def _ranking(name, setting, scores, workdir='') -> Rule:
   return Rule(name, sums, finalise, workdir)
 
 
-def _argmax(name, argument, setting):
-  del argument
+def _argmax(name, setting):
   return _ranking(name, setting, lambda probs, coarse: probs)
 
 
-def _crm(name, argument, setting):
-  del argument
+def _crm(name, setting):
   tree, kind = setting.hierarchy, setting.kind
 
   def scores(probs, coarse):
@@ -117,7 +118,7 @@ def _crm(name, argument, setting):
   return _ranking(name, setting, scores)
 
 
-def _hie(name, argument, setting):
+def _hie(name, setting, argument):
   tree = setting.hierarchy
   level, workdir = None, ''
   if argument.isdecimal():
@@ -136,8 +137,7 @@ def _hie(name, argument, setting):
   )
 
 
-def _selective(name, argument, setting):
-  del argument
+def _selective(name, setting):
   tree = setting.hierarchy
   thresholds = np.linspace(0, 1, 101)
 
@@ -161,9 +161,10 @@ def _selective(name, argument, setting):
   return Rule(name, sums, finalise)
 
 
+# Name -> (how it is made, whether it may have an argument).
 _RULES = {
-  'argmax': _argmax,
-  'crm': _crm,
-  'hie': _hie,
-  'selective': _selective,
+  'argmax': (_argmax, False),
+  'crm': (_crm, False),
+  'hie': (_hie, True),
+  'selective': (_selective, False),
 }

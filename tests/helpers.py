@@ -3,6 +3,9 @@
 """Small runs that several test files train."""
 
 from configs import quickstart
+from hafjax import checkpoint
+from hafjax import data as data_lib
+from hafjax import train
 
 
 def tiny_config(variant=None, **overrides):
@@ -25,3 +28,14 @@ def tiny_config(variant=None, **overrides):
   )
   config.update_from_flattened_dict(overrides)
   return config
+
+
+def restored(config, folder, best=False):
+  """A run's last saved state or its best, with its experiment and data."""
+  data = data_lib.load(config)
+  experiment = train.make_experiment(config, data)
+  run = checkpoint.Workdir(folder, checkpoint.describe(config, data))
+  step = run.best_step() if best else run.latest_step()
+  state = run.restore(step, train.Device(experiment, data).initial_state())
+  run.close()
+  return state, experiment, data

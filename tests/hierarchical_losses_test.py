@@ -113,10 +113,10 @@ def by_definition(name, logits, label, tree):
         if depth
       )
     weights, left = {}, 1.0
-    for node in path[:1:-1]:
+    for node in path[:0:-1]:
       weights[node] = 0.6 * left
       left *= 0.4
-    weights[path[1]] = left
+    weights[path[0]] = left
     assert sum(weights.values()) == pytest.approx(1)
     return -sum(w * np.log(probs[node]) for node, w in weights.items())
   children = [np.flatnonzero(tree.parents == n) for n in range(tree.num_nodes)]

@@ -33,12 +33,7 @@ def runs(tmp_path_factory):
 def probabilities(folder, **changes):
   """Of the test split, by the best checkpoint; and the data."""
   config = helpers.tiny_config('cross_entropy', **changes)
-  data = data_lib.load(config)
-  experiment = train.make_experiment(config, data)
-  run = checkpoint.Workdir(folder, checkpoint.describe(config, data))
-  device = train.Device(experiment, data)
-  state = run.restore(run.best_step(), device.initial_state())
-  run.close()
+  state, experiment, data = helpers.restored(config, folder, best=True)
   images = data.splits['test'].images
   return np.asarray(train.probabilities(state, images, experiment)), data
 

@@ -27,12 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 def final_state(config, folder):
   """The last saved state of a run."""
-  data = data_lib.load(config)
-  experiment = train.make_experiment(config, data)
-  run = checkpoint.Workdir(folder, checkpoint.describe(config, data))
-  device = train.Device(experiment, data)
-  state = run.restore(run.latest_step(), device.initial_state())
-  run.close()
+  state, *_ = helpers.restored(config, folder)
   return jax.tree.map(np.asarray, state)
 
 

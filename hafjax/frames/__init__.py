@@ -31,6 +31,7 @@ from hafjax.frames.separation import min_similarity
 from hafjax.frames.separation import similarity
 from hafjax.frames.vectors import GramError
 from hafjax.frames.vectors import barz_denzler_frame
+from hafjax.frames.vectors import barz_denzler_similarity
 from hafjax.frames.vectors import etf_similarity
 from hafjax.frames.vectors import frame_from_similarity
 from hafjax.frames.vectors import gram_error
@@ -47,6 +48,7 @@ __all__ = [
   'TreeFrame',
   'as_frame',
   'barz_denzler_frame',
+  'barz_denzler_similarity',
   'broken_triangle',
   'check_distances',
   'etf_similarity',

@@ -4,11 +4,9 @@
 
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 from jaxtyping import Float
 import numpy as np
-import optax
+import scipy.optimize
 
 from hafjax.frames.distances import FrameError
 from hafjax.frames.separation import RANK_TOLERANCE
@@ -200,10 +198,25 @@ def barz_denzler_frame(
   Raises:
     FrameError: as `similarity` and `frame_from_similarity`.
   """
-  cosines = similarity(
+  cosines = barz_denzler_similarity(distances, kind)
+  return frame_from_similarity(cosines, dim, seed)
+
+
+def barz_denzler_similarity(
+  distances: Distances, kind: str = 'lca_height'
+) -> Float[np.ndarray, 'k k']:
+  """Cosines 1 - D / max D of the hierarchy embedding, see above.
+
+  Args:
+    distances: between classes, [K, K], or a hierarchy.
+    kind: of a hierarchy's distances.
+
+  Raises:
+    FrameError: as `similarity`.
+  """
+  return similarity(
     distances, gamma=0.0, mapping='linear', min_similarity=0.0, kind=kind
   )
-  return frame_from_similarity(cosines, dim, seed)
 
 
 # --- Fewer dimensions than classes -------------------------------------------
@@ -297,34 +310,23 @@ def _leading(values, vectors, dim, seed) -> tuple[np.ndarray, np.ndarray]:
 
 def _refined(start, similarity, num_steps) -> np.ndarray:
   """Minimises |W W^T - S|_F^2 over unit rows, from `start`."""
-  with jax.enable_x64(True):
-    refined = _minimise(jnp.asarray(start), jnp.asarray(similarity), num_steps)
-    return _normalised(np.asarray(refined))
+  if not num_steps:
+    return start
 
+  def cost(flat):
+    vectors = flat.reshape(start.shape)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = vectors / norms
+    gap = unit @ unit.T - similarity
+    slope = 4 * gap @ unit
+    slope -= np.sum(slope * unit, axis=1, keepdims=True) * unit
+    return np.sum(gap**2), (slope / norms).ravel()
 
-@jax.jit
-def _minimise(start, similarity, num_steps):
-  def cost(vectors):
-    unit = vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)
-    return jnp.sum((unit @ unit.T - similarity) ** 2)
-
-  solver = optax.lbfgs()
-  value_and_grad = optax.value_and_grad_from_state(cost)
-
-  def proceed(carry):
-    _, state, step, last, value = carry
-    progress = last - value > 1e-10 * value
-    return (step < num_steps) & ((step < 2) | progress)
-
-  def update(carry):
-    vectors, state, step, _, last = carry
-    value, gradient = value_and_grad(vectors, state=state)
-    updates, state = solver.update(
-      gradient, state, vectors, value=value, grad=gradient, value_fn=cost
-    )
-    return optax.apply_updates(vectors, updates), state, step + 1, last, value
-
-  infinite = jnp.full((), jnp.inf, start.dtype)
-  carry = (start, solver.init(start), 0, infinite, infinite)
-  found = jax.lax.while_loop(proceed, update, carry)[0]
-  return jnp.where(cost(found) < cost(start), found, start)
+  found = scipy.optimize.minimize(
+    cost,
+    start.ravel(),
+    jac=True,
+    method='L-BFGS-B',
+    options=dict(maxiter=num_steps, ftol=1e-12, gtol=1e-7),
+  )
+  return _normalised(found.x.reshape(start.shape))

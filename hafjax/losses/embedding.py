@@ -60,7 +60,7 @@ def ranking_loss(
     margin: > 0.
 
   Returns:
-    float[B]. DeViSE: Frome et al., NeurIPS 2013, equation 1, over all classes.
+    float[B]. DeViSE: Frome et al., NeurIPS 2013, over all classes.
   """
   unit = frame_lib.unit(embeddings)
   products = unit @ jnp.asarray(targets, unit.dtype).T
@@ -122,8 +122,8 @@ def dot_regression_loss(
     norm_weight: of the features' norm, which is added.
 
   Returns:
-    float[B]. Yang et al., NeurIPS 2022 (arXiv 2203.09081), equation 10, with
-    the division by l (not l^2) of the released code.
+    float[B]. Yang et al., NeurIPS 2022 (arXiv 2203.09081), with the
+    division by l (not l^2) of the released code.
   """
   targets = jnp.asarray(frame, features.dtype)[labels]
   lengths = jax.lax.stop_gradient(jnp.asarray(lengths, features.dtype))

@@ -21,11 +21,12 @@ def unit(features: Float[Array, '*b d']) -> Float[Array, '*b d']:
   Returns:
     float[..., d], rows of norm 1 (0 for zero rows, whose gradient is finite).
   """
-  features = _at_least_single(features)
+  features = at_least_single(features)
   return features / norm(features)
 
 
-def _at_least_single(features):
+def at_least_single(features):
+  """Half precision raised to float32, all else as it is."""
   return features.astype(jnp.promote_types(features.dtype, jnp.float32))
 
 
@@ -87,7 +88,7 @@ def haframe_loss(
   """
   if beta is None:
     beta = jnp.where(jnp.asarray(alpha) <= 1, 1 - alpha, 1.0)
-  features, frame = _at_least_single(features), frames.as_frame(frame)
+  features, frame = at_least_single(features), frames.as_frame(frame)
   logits = frame.logits(features)
   cross_entropy = optax.losses.softmax_cross_entropy_with_integer_labels(
     logits, labels

@@ -130,7 +130,7 @@ def hierarchical_cross_entropy(
       published; it scales the loss by 1 / N or so.
 
   Returns:
-    float[B]. HXE: Bertinetto et al., CVPR 2020 (arXiv 1912.09393), equation 5.
+    float[B]. HXE: Bertinetto et al., CVPR 2020 (arXiv 1912.09393).
   """
   sums = _node_log_sums(logits, hierarchy)
   path, there = _along_path(sums, labels, hierarchy)
@@ -149,8 +149,8 @@ def hace_loss(
 
   The prediction of a node sums the softmax over the classes under it; the
   target gives the label's leaf the weight w = `leaf_weight`, its parent
-  w (1 - w), the next w (1 - w)^2, and so on; the last node below the root takes
-  what is left. The root, certain anyway, gets none.
+  w (1 - w), the next w (1 - w)^2, and so on. What is left is the root's, which
+  is certain anyway.
 
   Args:
     logits: [B, K].
@@ -160,10 +160,10 @@ def hace_loss(
 
   Returns:
     float[B]. HACE: Chan, D'Ascenzo and Cultrera di Montesano, 2026 (arXiv
-    2605.06274), who weigh ancestors geometrically. That the remainder goes to
-    the topmost node is our choice for deep trees: with two levels, the
-    target is (w, 1 - w), as theirs. We leave out the 1e-6 that their code adds
-    to probabilities.
+    2605.06274), with the weights of their code for FGVC-Aircraft. Theirs for
+    CIFAR-100 has a tree of two levels without a root, whose upper node takes
+    all that the leaf leaves, 1 - w. We leave out the 1e-6 that they add to
+    probabilities.
 
   Raises:
     LossError: if the weight is not in (0, 1].
@@ -173,17 +173,11 @@ def hace_loss(
   sums = _node_log_sums(logits, hierarchy)
   path, there = _along_path(sums, labels, hierarchy)
   log_probs = jnp.where(there, path - sums[:, :1], 0.0)
-  targets = jnp.asarray(_path_targets(hierarchy, leaf_weight), path.dtype)
-  return -jnp.sum(targets[labels] * log_probs, axis=1)
-
-
-def _path_targets(hierarchy, leaf_weight) -> np.ndarray:
-  """HACE's targets at depths 0 to height, [K, height + 1]."""
-  depths = hierarchy.node_depths[hierarchy.leaves][:, None]
-  above = depths - np.arange(hierarchy.height + 1)
-  left = (1 - leaf_weight) ** np.maximum(above, 0.0)
-  targets = np.where(above == depths - 1, left, leaf_weight * left)
-  return np.where((above < 0) | (above == depths), 0.0, targets)
+  above = hierarchy.node_depths[hierarchy.leaves][:, None] - np.arange(
+    hierarchy.height + 1
+  )
+  weights = leaf_weight * (1 - leaf_weight) ** np.maximum(above, 0.0)
+  return -jnp.sum(jnp.asarray(weights, path.dtype)[labels] * log_probs, axis=1)
 
 
 # --- One logit per node ------------------------------------------------------

@@ -5,6 +5,7 @@
 Barz and Denzler, WACV 2019 (arXiv 1809.09924).
 """
 
+from hafjax import frames
 from hafjax import losses
 from hafjax.methods import base
 from hafjax.methods import fixed
@@ -35,5 +36,5 @@ def build(task: base.Task, *, cross_entropy_weight: float = 0.0) -> base.Method:
       cross_entropy_weight,
     )
 
-  vectors = fixed.vectors(fixed.embedding_similarity(task), task)
+  vectors = fixed.vectors(frames.barz_denzler_similarity(task.distances), task)
   return base.Method(heads.Fixed(vectors), loss, fixed.cosines)

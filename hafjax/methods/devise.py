@@ -9,6 +9,7 @@ import pathlib
 
 import numpy as np
 
+from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
 from hafjax.methods import base
@@ -39,7 +40,9 @@ def build(
         'and no feature_dim.'
       )
   else:
-    vectors = fixed.vectors(fixed.embedding_similarity(task), task)
+    vectors = fixed.vectors(
+      frames.barz_denzler_similarity(task.distances), task
+    )
 
   def loss(outputs, labels, progress):
     del progress

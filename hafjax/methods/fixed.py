@@ -84,13 +84,6 @@ def vectors(similarity: np.ndarray, task: base.Task) -> np.ndarray:
   return frame
 
 
-def embedding_similarity(task: base.Task) -> np.ndarray:
-  """Cosines 1 - D / max D, of Barz and Denzler (arXiv 1809.09924), [K, K]."""
-  return frames.similarity(
-    task.distances, gamma=0.0, mapping='linear', min_similarity=0.0
-  )
-
-
 def cosines(outputs: dict) -> jax.Array:
   """Scores: cosines of features and class vectors, [B, K]."""
   return outputs['frame'].logits(losses.unit(outputs['features']))

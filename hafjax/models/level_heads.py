@@ -15,10 +15,6 @@ from hafjax.losses import hier_cos
 from hafjax.models import heads
 
 
-def _at_least_single(features):
-  return features.astype(jnp.promote_types(features.dtype, jnp.float32))
-
-
 class Flamingo(nn.Module):
   """A linear classifier per level, each with features of its own.
 
@@ -40,7 +36,7 @@ class Flamingo(nn.Module):
     Raises:
       ValueError: if there are fewer dimensions than levels.
     """
-    features = _at_least_single(features)
+    features = frame_losses.at_least_single(features)
     bounds = _cuts(features.shape[-1], len(self.level_sizes))
     level_logits = []
     for i, size in enumerate(self.level_sizes):
@@ -85,7 +81,7 @@ class LevelClassifiers(nn.Module):
 
     'level_weights' are [n_l, d] each; 'logits' those of the finest level.
     """
-    features = _at_least_single(features)
+    features = frame_losses.at_least_single(features)
     rows = nn.initializers.lecun_normal(in_axis=-1, out_axis=-2)
     level_logits, level_weights = [], []
     for level, size in enumerate(self.level_sizes, 1):
@@ -123,7 +119,7 @@ class HierCos(nn.Module):
 
     'logits' are the scores of `hier_cos_scores`.
     """
-    features = _at_least_single(features)
+    features = frame_losses.at_least_single(features)
     basis = self.variable('frame', 'basis', heads.single, self.basis).value
     coordinates = features @ basis.T
     return dict(
