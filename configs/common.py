@@ -5,6 +5,7 @@
 from ml_collections import config_dict
 
 from hafjax import methods
+from hafjax import metrics
 
 # What follows the colon in --config=configs/NAME.py:VARIANT. 'pool' is the
 # paper's type I network, 'transform' its type II.
@@ -132,8 +133,12 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     eval_batch_size=500,
     # Epochs between evaluations; each saves a checkpoint.
     eval_every=1,
-    # Class ranks at which hierarchical distances are reported.
-    ks=(1, 5, 20),
+    # Class ranks at which metrics are reported.
+    ks=metrics.KS,
+    # Neural collapse: epochs between measures, a multiple of eval_every (0 for
+    # none); of which splits; and at which layers: 'features' (what the
+    # classifier receives) or those of the backbone, 'level1' and so on.
+    collapse=dict(every=0, splits=('train',), layers=('features',)),
     # Rules that read predictions off class probabilities, reported beside the
     # method's own: 'crm', 'hie', 'hie:LEVEL', 'hie:WORKDIR' (of a run with a
     # config.level) and 'selective', see hafjax/rules.py.

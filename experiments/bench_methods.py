@@ -23,6 +23,7 @@ from experiments import bench_frames
 from experiments import timing
 from hafjax import compilation
 from hafjax import data as data_lib
+from hafjax import experiment as experiment_lib
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import methods
 from hafjax import report
@@ -57,8 +58,8 @@ def random_data(tree) -> data_lib.DataSet:
 
 def compiled_step(config, data):
   """A step of a config on its first state, and seconds of compilation."""
-  experiment = train.make_experiment(config, data)
-  state = train.initial_state(experiment, data.image_shape)
+  experiment = experiment_lib.make_experiment(config, data)
+  state = experiment_lib.initial_state(experiment, data.image_shape)
   images, labels = map(
     jnp.asarray,
     (data.splits['train'].images, data.splits['train'].labels),

@@ -25,11 +25,14 @@ from ml_collections import config_flags
 
 from configs import common
 from hafjax import checkpoint
-from hafjax import main as main_lib
+from hafjax import command
 from hafjax import report
 from hafjax import train
 
-# Registered as `config` already, with --workdir, by hafjax.main.
+_CONFIG = config_flags.DEFINE_config_file(
+  'config', None, 'What to run: configs/NAME.py.', lock_config=True
+)
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Where the runs go.')
 _METHODS = flags.DEFINE_list(
   'methods', None, "The config's variants to compare, by commas; or 'all'."
 )
@@ -43,7 +46,7 @@ _RATES = flags.DEFINE_list(
 _TUNING_SEED = flags.DEFINE_integer(
   'tuning_seed', 1000, 'Seed that rates are chosen by, none of --seeds.'
 )
-flags.mark_flag_as_required('methods')
+flags.mark_flags_as_required(['config', 'workdir', 'methods'])
 
 
 @flags.validator(
@@ -58,7 +61,7 @@ def _are_rates(values) -> bool:
 
 def _config(variant: str, seed: int, rate: str):
   """The config file's variant, with the command line's overrides and a seed."""
-  flag = flags.FLAGS['config']
+  flag = flags.FLAGS[_CONFIG.name]
   # A variant after the colon only says which fields can be overridden.
   file = config_flags.get_config_filename(flag).partition(':')[0]
   config = runpy.run_path(file)['get_config'](variant)
@@ -70,7 +73,7 @@ def _config(variant: str, seed: int, rate: str):
 
 
 def _train(variant: str, seed: int, rate: str) -> dict:
-  folder = pathlib.Path(flags.FLAGS.workdir)
+  folder = pathlib.Path(_WORKDIR.value)
   if len(_RATES.value) > 1:
     folder /= f'rate_{rate}'
   return train.train_and_evaluate(
@@ -91,7 +94,7 @@ def _best_rate(variant: str) -> str:
 
 def compare():
   """Trains what is missing, and makes the table of all."""
-  folder = pathlib.Path(flags.FLAGS.workdir)
+  folder = pathlib.Path(_WORKDIR.value)
   variants = _METHODS.value
   if variants == ['all']:
     variants = list(common.VARIANTS)
@@ -120,4 +123,4 @@ def compare():
 
 
 if __name__ == '__main__':
-  main_lib.run(compare)
+  command.run(compare)

@@ -7,6 +7,8 @@ A working directory holds
     run.json       the config, class paths and distances' kind: what the run is
     checkpoints/   the latest state and the best by validation top-1
     metrics.jsonl  one JSON object a line, as training went
+    collapse.jsonl likewise, of measures of neural collapse, where asked for
+    predictions.npz  of the test split, see `geometry.Geometry.predictions`
     results.json   written last: its presence means that the run is done
 
 Continuing under another record is refused.
@@ -18,16 +20,19 @@ import os
 import pathlib
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 # Fields that say where and how to run, not what the run is. A hierarchy's file
 # may move: the class paths are in the record themselves.
 _FREE_FIELDS = (
+  'collapse',
   'data_dir',
   'eval',
   'eval_batch_size',
   'hierarchy',
+  'ks',
   'log_seconds',
   'mode',
 )
@@ -76,7 +81,7 @@ def describe(config, data) -> dict:
   """
   config = json.loads(config.to_json())
   record = dict(
-    config={k: v for k, v in config.items() if k not in _FREE_FIELDS},
+    config=config,
     # By tabs: names may contain a slash where they came as edges.
     classes=data.hierarchy.paths(sep='\t'),
   )
@@ -84,6 +89,14 @@ def describe(config, data) -> dict:
     # The user's own, from a file that may change.
     record['distances'] = hashlib.sha256(data.distances.tobytes()).hexdigest()
   return record
+
+
+def _bound(record: dict) -> dict:
+  """A record without what may change."""
+  config = record['config'].items()
+  return record | dict(
+    config={name: v for name, v in config if name not in _FREE_FIELDS}
+  )
 
 
 def _differences(old, new, name='') -> list[str]:
@@ -120,7 +133,7 @@ class Workdir:
     self.folder = pathlib.Path(folder).absolute()
     run_file = self.folder / 'run.json'
     if run_file.exists():
-      differences = _differences(read_json(run_file), record)
+      differences = _differences(_bound(read_json(run_file)), _bound(record))
       if differences:
         raise CheckpointError(
           f'{self.folder} holds a run that differs in '
@@ -175,7 +188,12 @@ class Workdir:
     return self._manager.best_step()
 
   def restore(self, step: int, state):
-    """The state saved at `step`, on the devices that `state` is on."""
+    """The state saved at `step`, on the devices that `state` is on.
+
+    Args:
+      step: of a checkpoint that is there.
+      state: arrays, or their shapes, types and places.
+    """
     target = jax.tree.map(ocp.tree.to_shape_dtype_struct, state)
     return self._manager.restore(step, args=ocp.args.StandardRestore(target))
 
@@ -188,14 +206,14 @@ class Workdir:
 
   # --- the log
 
-  def log(self, record: dict):
-    """Appends a line to metrics.jsonl."""
-    with open(self.folder / 'metrics.jsonl', 'a') as stream:
+  def log(self, record: dict, name: str = 'metrics'):
+    """Appends a line to NAME.jsonl."""
+    with open(self.folder / f'{name}.jsonl', 'a') as stream:
       stream.write(json.dumps(record) + '\n')
 
-  def history(self) -> list[dict]:
-    """All lines of metrics.jsonl; a half-written last one is left out."""
-    file = self.folder / 'metrics.jsonl'
+  def history(self, name: str = 'metrics') -> list[dict]:
+    """All lines of NAME.jsonl; a half-written last one is left out."""
+    file = self.folder / f'{name}.jsonl'
     lines = file.read_text().splitlines() if file.exists() else []
     records = []
     for line in lines:
@@ -207,11 +225,27 @@ class Workdir:
 
   def rewind_log(self, step: int):
     """Drops what was logged after `step`: it is about to happen again."""
-    kept = [r for r in self.history() if r['step'] <= step]
-    file = self.folder / 'metrics.jsonl'
+    for name in ('metrics', 'collapse'):
+      if name == 'metrics' or self.history(name):
+        kept = [r for r in self.history(name) if r['step'] <= step]
+        self.rewrite(kept, name)
+
+  def rewrite(self, records: list[dict], name: str):
+    """Replaces NAME.jsonl."""
+    file = self.folder / f'{name}.jsonl'
     temporary = file.with_name(file.name + '.tmp')
-    temporary.write_text(''.join(json.dumps(r) + '\n' for r in kept))
+    temporary.write_text(''.join(json.dumps(r) + '\n' for r in records))
     os.replace(temporary, file)
+
+  def save_arrays(self, arrays: dict[str, np.ndarray], name: str):
+    """Writes NAME.npz, whole or not at all."""
+    temporary = self.folder / f'{name}.tmp.npz'
+    np.savez_compressed(temporary, **arrays)
+    os.replace(temporary, self.folder / f'{name}.npz')
+
+  def steps(self) -> list[int]:
+    """Of the checkpoints that are there."""
+    return sorted(self._manager.all_steps())
 
   def finish(self, results: dict):
     write_json(self.folder / 'results.json', results)

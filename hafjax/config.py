@@ -47,6 +47,14 @@ _FRACTION = (
 )
 
 
+_NAMES = (
+  lambda value: (
+    not isinstance(value, str) and all(isinstance(n, str) for n in value)
+  ),
+  'must be a list of names',
+)
+
+
 def _optional(rule):
   accept, words = rule
   return (lambda value: value is None or accept(value)), f'{words}, or None'
@@ -83,10 +91,13 @@ RULES = {
     lambda value: len(value) > 0 and all(_at_least(1)[0](k) for k in value),
     'must be a list of positive integers',
   ),
-  'eval.rules': (
-    lambda value: all(isinstance(rule, str) for rule in value),
-    'must be a list of names',
+  'eval.rules': _NAMES,
+  'collapse.every': _at_least(0),
+  'collapse.splits': (
+    lambda value: set(value) <= {'train', 'val', 'test'},
+    "must be a list of 'train', 'val' and 'test'",
   ),
+  'collapse.layers': _NAMES,
   'log_seconds': _POSITIVE,
   'synthetic.image_size': _at_least(4),
   'synthetic.channels': _one_of(3),
@@ -104,7 +115,7 @@ RULES = {
 
 def _fields(config, prefix=''):
   for name, value in config.items():
-    if name in ('lr', 'synthetic', 'eval'):
+    if name in ('lr', 'synthetic', 'eval', 'collapse'):
       yield from _fields(value, f'{prefix}{name}.')
     else:
       yield prefix + name, value
@@ -141,6 +152,13 @@ def check(config, num_devices: int = 1):
       problems.append(
         f'{name} must be a multiple of the number of devices '
         f'({num_devices}), got {size}'
+      )
+  every, eval_every = fields.get('collapse.every'), fields.get('eval_every')
+  if _is_integer(every) and _is_integer(eval_every) and eval_every > 0:
+    if every % eval_every:
+      problems.append(
+        f'collapse.every must be a multiple of eval_every ({eval_every}), got '
+        f'{every}'
       )
   if problems:
     raise ConfigError(

@@ -16,7 +16,7 @@ Rules read the softmax of a method's scores; what they compute is in
 `hafjax.decisions`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 import dataclasses
 
 import jax.numpy as jnp
@@ -39,14 +39,12 @@ class Setting:
     hierarchy: the class tree, K classes.
     distances: between classes, [K, K].
     kind: of the hierarchy's distances; None where they are the user's own.
-    ks: ranks for the metrics.
     level_of: workdir -> its config.level; RuleError if it has none.
   """
 
   hierarchy: hierarchy_lib.Hierarchy
   distances: np.ndarray
   kind: str | None
-  ks: Sequence[int]
   level_of: Callable[[str], int]
 
 
@@ -56,9 +54,9 @@ class Rule:
 
   Attributes:
     name: as in the config.
-    sums: (probs [B, K], coarse probabilities [B, M] or None, labels, mask) ->
-      sums over a batch, to be added up.
-    finalise: sums over a split -> metrics.
+    sums: (probs [B, K], coarse probabilities [B, M] or None, labels, mask,
+      `metrics.Ranking`) -> sums over a batch, to be added up.
+    finalise: (sums over a split, the same ranking) -> metrics.
     workdir: whose run makes the coarse probabilities; '' for none.
   """
 
@@ -88,22 +86,20 @@ def parse(name: str, setting: Setting) -> Rule:
   return build(name, setting, argument)
 
 
-def _ranking(name, setting, scores, workdir='') -> Rule:
+def _ranking(name, scores, workdir='') -> Rule:
   """A rule that scores classes: (probs, coarse) -> [B, K]."""
 
-  def sums(probs, coarse, labels, mask):
+  def sums(probs, coarse, labels, mask, ranking):
     return metrics.hierarchical_sums(
-      scores(probs, coarse), labels, setting.distances, setting.ks, mask
+      scores(probs, coarse), labels, ranking, mask
     )
 
-  def finalise(total):
-    return metrics.finalise(total, setting.ks)
-
-  return Rule(name, sums, finalise, workdir)
+  return Rule(name, sums, metrics.finalise, workdir)
 
 
 def _argmax(name, setting):
-  return _ranking(name, setting, lambda probs, coarse: probs)
+  del setting
+  return _ranking(name, lambda probs, coarse: probs)
 
 
 def _crm(name, setting):
@@ -115,7 +111,7 @@ def _crm(name, setting):
       return decisions.crm(probs, jnp.asarray(setting.distances))
     return decisions.crm_tree(probs, tree, kind)
 
-  return _ranking(name, setting, scores)
+  return _ranking(name, scores)
 
 
 def _hie(name, setting, argument):
@@ -131,7 +127,6 @@ def _hie(name, setting, argument):
     )
   return _ranking(
     name,
-    setting,
     lambda probs, coarse: decisions.hie(probs, tree, coarse, level),
     workdir,
   )
@@ -141,15 +136,16 @@ def _selective(name, setting):
   tree = setting.hierarchy
   thresholds = np.linspace(0, 1, 101)
 
-  def sums(probs, coarse, labels, mask):
-    del coarse
+  def sums(probs, coarse, labels, mask, ranking):
+    del coarse, ranking
     count = mask.sum().astype(probs.dtype)
     curve = decisions.selective_curve(probs, labels, tree, thresholds, mask)
     return dict(
       count=count, **{name: count * values for name, values in curve.items()}
     )
 
-  def finalise(total):
+  def finalise(total, ranking):
+    del ranking
     count = total['count']
     curve = {k: v / count for k, v in total.items() if k != 'count'}
     area = decisions.area_under_risk_coverage(curve['coverage'], curve['risk'])

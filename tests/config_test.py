@@ -13,6 +13,7 @@ import pytest
 from configs import common
 from hafjax import config as config_lib
 from hafjax import data as data_lib
+from hafjax import experiment as experiment_lib
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import methods
@@ -60,10 +61,10 @@ def test_every_config_trains_a_step(name):
     crop_padding=spec.crop_padding,
     flip=spec.flip,
   )
-  experiment = train.make_experiment(config, data)
+  experiment = experiment_lib.make_experiment(config, data)
   state, sums = jax.eval_shape(
     lambda: train.train_step(
-      train.initial_state(experiment, shape),
+      experiment_lib.initial_state(experiment, shape),
       arrays.images[:8],
       jnp.asarray(arrays.labels[:8]),
       experiment,
@@ -87,8 +88,8 @@ def test_every_variant_lowers_its_loss(variant, dtype):
   # Rates at which every loss, whatever its scale, falls at every step.
   config.lr = common.get_config().lr
   data = data_lib.load(config)
-  experiment = train.make_experiment(config, data)
-  state = train.initial_state(experiment, data.image_shape)
+  experiment = experiment_lib.make_experiment(config, data)
+  state = experiment_lib.initial_state(experiment, data.image_shape)
   arrays = data.splits['train'].take(np.arange(0, 240, 8))
   step = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))
   losses = []
@@ -160,10 +161,10 @@ def test_tops_and_widths(variant, change, dim, caplog):
   config = helpers.tiny_config(variant, **change)
   config_lib.check(config)
   data = data_lib.load(config)
-  experiment = train.make_experiment(config, data)
+  experiment = experiment_lib.make_experiment(config, data)
   narrow = variant != 'cross_entropy' and dim == 12
   assert ('no room for the exact frame' in caplog.text) == narrow
-  state = train.initial_state(experiment, data.image_shape)
+  state = experiment_lib.initial_state(experiment, data.image_shape)
   arrays = data.splits['train'].take(np.arange(30))
   state, sums = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))(
     state, arrays.images, jnp.asarray(arrays.labels)
@@ -193,13 +194,13 @@ def test_frames_that_do_not_go_together(change, message):
   with config.unlocked():
     config.method.update(change)
   with pytest.raises(methods.MethodError, match=message):
-    train.make_experiment(config, data_lib.load(config))
+    experiment_lib.make_experiment(config, data_lib.load(config))
 
 
 def test_a_tree_frame_needs_its_width():
   config = helpers.tiny_config(**{'method.frame': 'tree', 'feature_dim': 30})
   with pytest.raises(methods.MethodError, match='needs features of'):
-    train.make_experiment(config, data_lib.load(config))
+    experiment_lib.make_experiment(config, data_lib.load(config))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +216,7 @@ def test_frames_are_checked_before_training(change, error, message, tmp_path):
   config = helpers.tiny_config(**change)
   if error is None:
     data = data_lib.load(config)
-    head = train.make_experiment(config, data).method.head
+    head = experiment_lib.make_experiment(config, data).method.head
     assert head.frame.shape == (30, 128)
     return
   with pytest.raises(error, match=message):

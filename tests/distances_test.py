@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hafjax import data as data_lib
+from hafjax import experiment as experiment_lib
 from hafjax import frames
 from hafjax import train
 from tests import helpers
@@ -125,7 +126,7 @@ def test_training_with_distances_of_ones_own(tmp_path):
   config = helpers.tiny_config(distance=str(file), num_epochs=1)
   data = data_lib.load(config)
   assert data.kind is None
-  head = train.make_experiment(config, data).method.head
+  head = experiment_lib.make_experiment(config, data).method.head
   np.testing.assert_allclose(
     head.frame @ head.frame.T,
     frames.similarity(distances, config.method.gamma),

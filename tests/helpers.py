@@ -5,7 +5,8 @@
 from configs import quickstart
 from hafjax import checkpoint
 from hafjax import data as data_lib
-from hafjax import train
+from hafjax import device
+from hafjax import experiment as experiment_lib
 
 
 def tiny_config(variant=None, **overrides):
@@ -33,9 +34,10 @@ def tiny_config(variant=None, **overrides):
 def restored(config, folder, best=False):
   """A run's last saved state or its best, with its experiment and data."""
   data = data_lib.load(config)
-  experiment = train.make_experiment(config, data)
+  experiment = experiment_lib.make_experiment(config, data)
   run = checkpoint.Workdir(folder, checkpoint.describe(config, data))
   step = run.best_step() if best else run.latest_step()
-  state = run.restore(step, train.Device(experiment, data).initial_state())
+  state = device.Device(data).abstract_state(experiment)
+  state = run.restore(step, state)
   run.close()
   return state, experiment, data

@@ -10,6 +10,7 @@ import pytest
 from scipy import special
 
 from hafjax import data as data_lib
+from hafjax import experiment as experiment_lib
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
 from hafjax import methods
@@ -372,8 +373,10 @@ def test_methods_train(name):
   with config.unlocked():
     config.method = dict(name=name)
   data = data_lib.load(config)
-  experiment = train.make_experiment(config, data)
-  state = jax.jit(lambda: train.initial_state(experiment, data.image_shape))()
+  experiment = experiment_lib.make_experiment(config, data)
+  state = jax.jit(
+    lambda: experiment_lib.initial_state(experiment, data.image_shape)
+  )()
   arrays = data.splits['train'].take(np.arange(0, 240, 8))
   step = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))
   found = []

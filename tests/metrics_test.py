@@ -8,11 +8,12 @@ import pytest
 
 from hafjax import collapse
 from hafjax import frames
+from hafjax import hierarchy as hierarchy_lib
 from hafjax import metrics
 from tests import strategies
 
 KS = (1, 2, 5)
-JITTED = jax.jit(metrics.hierarchical_sums, static_argnames='ks')
+JITTED = jax.jit(metrics.hierarchical_sums)
 
 
 def by_loops(scores, labels, distances, ks):
@@ -40,10 +41,11 @@ def by_loops(scores, labels, distances, ks):
     'top1': np.mean([r[0] == y for r, y in zip(ranked, labels, strict=True)]),
     'mistake_severity': np.mean([d[0] for d in wrong]) if wrong else 0.0,
   }
-  if scores.shape[1] >= 5:
-    expected['top5'] = np.mean(
-      [y in r[:5] for r, y in zip(ranked, labels, strict=True)]
-    )
+  for k in {*ks, 5}:
+    if k <= scores.shape[1]:
+      expected[f'top{k}'] = np.mean(
+        [y in r[:k] for r, y in zip(ranked, labels, strict=True)]
+      )
   for k in ks:
     if k <= scores.shape[1]:
       expected[f'hier_dist@{k}'] = np.mean([d[:k] for d in found])
@@ -85,6 +87,7 @@ def test_against_loops(problem):
 def test_batches_and_padding_change_nothing(problem, batch_size, padding_label):
   tree, scores, labels = problem
   distances = tree.distances()
+  ranking = metrics.Ranking.create(distances, KS)
   total = None
   for start in range(0, len(labels), batch_size):
     part = slice(start, start + batch_size)
@@ -93,12 +96,11 @@ def test_batches_and_padding_change_nothing(problem, batch_size, padding_label):
     sums = JITTED(
       np.pad(scores[part], ((0, missing), (0, 0)), constant_values=9),
       np.concatenate([labels[part], filler]),
-      distances,
-      KS,
+      ranking,
       mask=np.arange(batch_size) < batch_size - missing,
     )
     total = sums if total is None else jax.tree.map(np.add, total, sums)
-  actual = metrics.finalise(total, KS)
+  actual = metrics.finalise(total, ranking)
   expected = metrics.hierarchical_metrics(scores, labels, distances, KS)
   assert actual == pytest.approx(expected, rel=1e-5)
 
@@ -153,7 +155,8 @@ def test_jitted_and_eager_sums_agree():
   rng = np.random.default_rng(0)
   scores, labels = rng.standard_normal((9, 7)), rng.integers(0, 7, 9)
   distances = rng.integers(1, 5, (7, 7)) * (1 - np.eye(7, dtype=int))
-  args = (scores.astype(np.float32), labels, distances + distances.T, KS)
+  ranking = metrics.Ranking.create(distances + distances.T, KS)
+  args = (scores.astype(np.float32), labels, ranking)
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6),
     metrics.hierarchical_sums(*args),
@@ -183,3 +186,170 @@ def test_alignment_against_loops():
     [cosine(m, frame[c]) for m, c in zip(means, (0, 1, 3), strict=True)]
   )
   assert found['class_mean_cosine'] == pytest.approx(expected, rel=1e-5)
+
+
+# --- Everything in one pass --------------------------------------------------
+
+
+def everything_by_loops(scores, probs, labels, tree):
+  """The definitions in `metrics.evaluate`, beyond `by_loops`."""
+  paths = [path.split('/') for path in tree.paths()]
+
+  def at(c, depth):
+    """The path to a class's node at a depth; to itself where it ends."""
+    return tuple(paths[c][: depth + 1])
+
+  found = {name: [] for name in ('full', 'path', 'step')}
+  levels = range(1, tree.height + 1)
+  right = {level: [] for level in levels}
+  heights = {height: 0 for height in range(1, tree.height + 1)}
+  for row, p, y in zip(scores, probs, labels, strict=True):
+    best = int(np.argmax(row))
+    likeliest = []
+    for level in levels:
+      right[level].append(at(best, level) == at(y, level))
+      sums = {}
+      for c in range(tree.num_classes):
+        sums[at(c, level)] = sums.get(at(c, level), 0.0) + p[c]
+      likeliest.append(max(sums, key=sums.get))
+    if best != y:
+      heights[int(tree.distances()[best, y])] += 1
+    found['full'].append(
+      all(n == at(y, level) for n, level in zip(likeliest, levels, strict=True))
+    )
+    # A node lies on the path of another if its own path begins that.
+    steps = [
+      low[: len(high)] == high
+      for high, low in zip(likeliest, likeliest[1:], strict=False)
+    ]
+    found['path'].append(all(steps))
+    found['step'].append(np.mean(steps) if steps else 1.0)
+  return {
+    'full_path_accuracy': np.mean(found['full']),
+    'path_consistency': np.mean(found['path']),
+    'step_consistency': np.mean(found['step']),
+    **{f'level_accuracy@{level}': np.mean(right[level]) for level in levels},
+    **{f'mistakes@height_{h}': n / len(labels) for h, n in heights.items()},
+  }
+
+
+def hops_by_loops(row, y, distances, k):
+  """As the paper has it, an example at a time."""
+  values = sorted(set(distances[y]))
+  rank = [values.index(d) for d in distances[y]]
+  expected = sorted(rank)
+  order = sorted(range(len(row)), key=lambda c: -row[c])
+  if k == 1:
+    return float(rank[order[0]] == 0)
+  last = max(expected)
+
+  def weight(t):
+    q = expected[t]
+    if q == 0:
+      return 1.0
+    place, size = t - expected.index(q), expected.count(q)
+    start, end = 2.0**-q, 0.0 if q == last else 2.0 ** -(q + 1)
+    return start + (end - start) * place / size
+
+  error = sum(weight(t) * abs(expected[t] - rank[order[t]]) for t in range(k))
+  worst = sum(
+    weight(t) * abs(expected[t] - expected[k - 1 - t]) for t in range(k)
+  )
+  return min(max(1 - error / worst, 0.0), 1.0)
+
+
+@hypothesis.given(problems())
+@hypothesis.settings(max_examples=8, deadline=None)
+def test_everything_against_loops(problem):
+  tree, scores, labels = problem
+  rng = np.random.default_rng(len(scores))
+  # No ties here: whose sums win would be a matter of rounding.
+  scores = (scores + rng.random(scores.shape)).astype(np.float32)
+  found = metrics.evaluate(scores, labels, tree, ks=KS, batch_size=4)
+  probs = np.asarray(jax.nn.softmax(scores))
+  wanted = everything_by_loops(scores, probs, labels, tree)
+  wanted |= by_loops(scores, labels, tree.distances(), KS)
+  num_classes = tree.num_classes
+  for k in (*(k for k in KS if k < num_classes), num_classes):
+    name = 'hops' if k == num_classes else f'hops@{k}'
+    wanted[name] = np.mean(
+      [
+        hops_by_loops(row, y, tree.distances(), k)
+        for row, y in zip(scores, labels, strict=True)
+      ]
+    )
+  wanted |= dict(
+    zip(('ece', 'mce'), calibration_by_loops(probs, labels, 15), strict=True)
+  )
+  assert found == pytest.approx(wanted, rel=1e-4, abs=1e-5)
+
+
+def calibration_by_loops(probs, labels, num_bins):
+  gaps = []
+  for b in range(num_bins):
+    low, high = b / num_bins, (b + 1) / num_bins
+    inside = [
+      (p.max(), p.argmax() == y)
+      for p, y in zip(probs, labels, strict=True)
+      if low < p.max() <= high
+    ]
+    if inside:
+      confidence, hits = map(np.mean, zip(*inside, strict=True))
+      gaps.append((len(inside) / len(labels), abs(hits - confidence)))
+  return sum(n * gap for n, gap in gaps), max(gap for _, gap in gaps)
+
+
+@pytest.mark.parametrize('num_bins', [1, 10, 15])
+def test_calibration_against_loops(num_bins):
+  rng = np.random.default_rng(0)
+  probs = rng.dirichlet(np.full(5, 0.3), 200)
+  labels = rng.integers(0, 5, 200)
+  found = metrics.calibration_error(probs, labels, num_bins)
+  assert found == pytest.approx(
+    calibration_by_loops(probs, labels, num_bins), rel=1e-4
+  )
+
+
+@pytest.mark.parametrize(
+  'case', ['cifar', 'cifar_random', 'cifar_perfect', 'cifar_worst', 'tiered']
+)
+def test_published_hops_and_full_paths(reference, x64, case):
+  figures = reference('hops_fpa')
+  ranking = figures['tiered/ranking' if case == 'tiered' else 'cifar/ranking']
+  probs = jax.nn.softmax(figures[f'{case}/logits'])
+  labels = figures[f'{case}/y']
+  for k, name in ((None, 'hops'), (20, 'hops20'), (5, 'hops5')):
+    found = metrics.hops(probs, labels, ranking, k)
+    np.testing.assert_allclose(found, figures[f'{case}/{name}'], atol=1e-12)
+  if case == 'tiered':
+    return
+  # Columns are levels from the classes up.
+  tree = hierarchy_lib.Hierarchy.from_paths(
+    [('root', *map(str, row[::-1])) for row in unique_names(figures)]
+  )
+  found = metrics.hops(probs, labels, tree.distances())
+  np.testing.assert_allclose(found, figures[f'{case}/hops'], atol=1e-12)
+  assert metrics.full_path_accuracy(probs, labels, tree) == pytest.approx(
+    float(figures[f'{case}/fpa']), abs=1e-12
+  )
+
+
+def unique_names(figures):
+  """Levels' indices made names: the same number means another node a level."""
+  return [
+    [f'level {level} node {node}' for level, node in enumerate(row)]
+    for row in figures['cifar/tree']
+  ]
+
+
+def test_what_cannot_be_measured_is_refused():
+  tree = hierarchy_lib.Hierarchy.from_paths(['r/a', 'r/b'])
+  for scores, labels, words in (
+    (np.eye(3), [0, 1, 2], 'a column for each class'),
+    (np.eye(2), [0, 2], 'from 0 to 1'),
+    (np.zeros((0, 2)), [], 'no examples'),
+  ):
+    with pytest.raises(ValueError, match=words):
+      metrics.evaluate(scores, np.array(labels, int), tree)
+  with pytest.raises(ValueError, match='k must be between 1 and 2'):
+    metrics.hops(np.eye(2), np.arange(2), tree.distances(), 3)

@@ -46,6 +46,24 @@ def test_intervals_are_students():
   assert mean == 0.5 and math.isnan(half)
 
 
+def test_paired_differences_are_those_of_scipy():
+  rng = np.random.default_rng(0)
+  values, others = rng.normal(size=(2, 6))
+  expected = scipy.stats.ttest_rel(values, others)
+  low, high = expected.confidence_interval(0.95)
+  mean, half, p = report.paired_difference(values, others)
+  assert (mean - half, mean + half) == pytest.approx((low, high))
+  assert p == pytest.approx(expected.pvalue)
+  # All pairs differ by the same, by nothing, or there is one.
+  assert report.paired_difference([1, 2, 3], [0, 1, 2]) == (1, 0, 0)
+  mean, half, p = report.paired_difference([1, 2], [1, 2])
+  assert (mean, half) == (0, 0) and math.isnan(p)
+  mean, half, p = report.paired_difference([3], [1])
+  assert mean == 2 and math.isnan(half) and math.isnan(p)
+  with pytest.raises(ValueError, match='got 2 and 3'):
+    report.paired_difference([1, 2], [1, 2, 3])
+
+
 def test_a_table_gathers_seeds():
   def result(variant, seed, top1):
     metrics = {'top1': top1, 'mistake_severity': 1.5, 'loss': 0.1}

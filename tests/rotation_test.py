@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hafjax import data as data_lib
+from hafjax import experiment as experiment_lib
 from hafjax import frames
 from hafjax import losses
 from hafjax import methods
@@ -145,8 +146,8 @@ def trained(variant, steps=7, **overrides):
   """States before and after every step, and the similarity of the frame."""
   config = helpers.tiny_config(variant, **overrides)
   data = data_lib.load(config)
-  experiment = train.make_experiment(config, data)
-  states = [train.initial_state(experiment, data.image_shape)]
+  experiment = experiment_lib.make_experiment(config, data)
+  states = [experiment_lib.initial_state(experiment, data.image_shape)]
   arrays = data.splits['train'].take(np.arange(0, 240, 5))
   step = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))
   for _ in range(steps):

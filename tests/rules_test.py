@@ -12,6 +12,7 @@ from hafjax import checkpoint
 from hafjax import data as data_lib
 from hafjax import decisions
 from hafjax import hierarchy as hierarchy_lib
+from hafjax import measure
 from hafjax import metrics
 from hafjax import report
 from hafjax import rules
@@ -35,7 +36,7 @@ def probabilities(folder, **changes):
   config = helpers.tiny_config('cross_entropy', **changes)
   state, experiment, data = helpers.restored(config, folder, best=True)
   images = data.splits['test'].images
-  return np.asarray(train.probabilities(state, images, experiment)), data
+  return np.asarray(measure.probabilities(state, images, experiment)), data
 
 
 def test_rules_are_added_to_a_finished_run(runs):
@@ -60,7 +61,9 @@ def test_rules_are_added_to_a_finished_run(runs):
     'hie:2': decisions.hie(probs, tree, level=2),
     f'hie:{coarse}': decisions.hie(probs, tree, coarse_probs, level=2),
   }.items():
-    wanted = metrics.hierarchical_metrics(scores, labels, data.distances)
+    wanted = metrics.hierarchical_metrics(
+      scores, labels, data.distances, metrics.KS
+    )
     assert results['rules'][name]['test'] == pytest.approx(wanted), name
   found = results['rules']['selective']['test']
   curve = decisions.selective_curve(
@@ -156,14 +159,16 @@ def test_own_distances_are_the_costs(tmp_path):
   np.save(file, 1.0 - np.eye(30))
   data = data_lib.load(helpers.tiny_config(distance=str(file)))
   setting = rules.Setting(
-    data.hierarchy, data.distances, data.kind, (1,), lambda workdir: 1
+    data.hierarchy, data.distances, data.kind, lambda workdir: 1
   )
   probs = jax.nn.softmax(jax.random.normal(jax.random.key(0), (40, 30)))
   labels = np.arange(40) % 30
   mask = np.ones(40, bool)
+  ranking = metrics.Ranking.create(data.distances, (1,))
   found = {}
   for name in ('argmax', 'crm'):
     rule = rules.parse(name, setting)
-    found[name] = rule.finalise(rule.sums(probs, None, labels, mask))
+    sums = rule.sums(probs, None, labels, mask, ranking)
+    found[name] = rule.finalise(sums, ranking)
   # Where all mistakes are equal, least risk is the likeliest class.
   assert found['crm'] == pytest.approx(found['argmax'])

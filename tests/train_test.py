@@ -18,6 +18,9 @@ import pytest
 
 from hafjax import checkpoint
 from hafjax import data as data_lib
+from hafjax import device as device_lib
+from hafjax import experiment as experiment_lib
+from hafjax import measure
 from hafjax import metrics
 from hafjax import train
 from tests import helpers
@@ -93,7 +96,7 @@ def test_eval_mode_without_a_run_or_a_checkpoint(tmp_path, monkeypatch):
   def stop(*args):
     raise KeyboardInterrupt
 
-  monkeypatch.setattr(train.Device, 'train', stop)
+  monkeypatch.setattr(train.Trainer, '__call__', stop)
   with pytest.raises(KeyboardInterrupt):
     train.train_and_evaluate(helpers.tiny_config(), folder)
   with pytest.raises(checkpoint.CheckpointError, match='no checkpoint'):
@@ -246,8 +249,8 @@ def test_eight_devices_give_the_curve_of_one(tmp_path):
 def test_the_step_is_a_function_of_arrays():
   config = helpers.tiny_config('cross_entropy')
   data = data_lib.load(config)
-  experiment = train.make_experiment(config, data)
-  state = train.initial_state(experiment, data.image_shape)
+  experiment = experiment_lib.make_experiment(config, data)
+  state = experiment_lib.initial_state(experiment, data.image_shape)
   arrays = data.splits['train'].take(np.arange(0, 240, 15))
   step = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))
   losses = []
@@ -261,9 +264,10 @@ def test_the_step_is_a_function_of_arrays():
 def test_evaluation_counts_every_example_once():
   config = helpers.tiny_config()
   data = data_lib.load(config)
-  experiment = train.make_experiment(config, data)
-  device = train.Device(experiment, data)
-  state = device.initial_state()
+  experiment = experiment_lib.make_experiment(config, data)
+  device = device_lib.Device(data)
+  evaluator = measure.Evaluator(experiment, data, device)
+  state = device.initial_state(experiment)
   split = data.splits['test']
   outputs = experiment.network.apply(
     {'params': state.params, **state.variables},
@@ -274,7 +278,7 @@ def test_evaluation_counts_every_example_once():
     experiment.method.scores(outputs), split.labels, data.distances, config.ks
   )
   for batch_size in (64, 90, 7):
-    found = device.evaluate(state, 'test', batch_size)
+    found = evaluator.evaluate(state, 'test', batch_size)
     for name, value in expected.items():
       assert found[name] == pytest.approx(value, rel=1e-5), name
 
@@ -283,7 +287,7 @@ def test_learning_rates_by_part():
   config = helpers.tiny_config('cross_entropy')
   config.lr = dict(backbone=0.5, transformation=0.25, classifier=0.125)
   config.weight_decay = 0.0
-  optimiser = train.make_optimiser(config, num_steps=10)
+  optimiser = experiment_lib.make_optimiser(config, num_steps=10)
   params = {name: jnp.ones(2) for name in config.lr}
   gradient = {name: jnp.full(2, 2.0) for name in config.lr}
   state = optimiser.init(params)

@@ -23,10 +23,20 @@ class Linear(nn.Module):
 
   @nn.compact
   def __call__(self, features):
-    """[B, d] -> features and logits [B, outputs], float32."""
+    """[B, d] -> features and logits [B, outputs], float32.
+
+    Also its own 'weights' [outputs, d] and 'bias' [outputs].
+    """
     features = features.astype(jnp.float32)
-    logits = nn.Dense(self.num_outputs, name='dense')(features)
-    return dict(features=features, logits=logits)
+    dense = nn.Dense(self.num_outputs, name='dense')
+    logits = dense(features)
+    params = dense.variables['params']
+    return dict(
+      features=features,
+      logits=logits,
+      weights=params['kernel'].T,
+      bias=params['bias'],
+    )
 
 
 class Fixed(nn.Module):

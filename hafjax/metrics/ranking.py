@@ -1,25 +1,56 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Hierarchical metrics, as sums over batches: exact for any split and batch.
-
-`hierarchical_sums` runs jitted on a batch, its results are added over batches
-and devices, and `finalise` divides once at the end, so that a partial last
-batch or padding changes nothing.
-"""
+"""How near the classes are that are ranked first."""
 
 from collections.abc import Sequence
 
+import flax
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num
 import numpy as np
 
 
+@flax.struct.dataclass
+class Ranking:
+  """Distances, and the best that a ranking can do with them.
+
+  Made on the host and given to compiled functions as an argument: of constants
+  of this size, XLA would compute what it can when it compiles, for minutes.
+
+  Attributes:
+    distances: between classes, [K, K].
+    ideal: of the nearest classes of each, nearest first, [K, most].
+    ks: ranks to report, ascending; those above K are left out.
+  """
+
+  distances: Num[Array, 'k k']
+  ideal: Num[Array, 'k m']
+  ks: tuple[int, ...] = flax.struct.field(pytree_node=False)
+
+  @classmethod
+  def create(
+    cls, distances: Num[np.ndarray, 'k k'], ks: Sequence[int]
+  ) -> 'Ranking':
+    """From distances.
+
+    Raises:
+      ValueError: if a rank is below 1.
+    """
+    if min(ks, default=1) < 1:
+      raise ValueError(f'ks must be at least 1, got {tuple(ks)}.')
+    distances = np.asarray(distances, np.float64)
+    num_classes = len(distances)
+    ks = tuple(sorted({k for k in ks if k <= num_classes}))
+    most = max([*ks, min(5, num_classes)])
+    ideal = np.sort(distances, axis=1)[:, :most]
+    return cls(distances, ideal, ks)
+
+
 def hierarchical_sums(
   scores: Float[Array, 'b k'],
   labels: Int[Array, 'b'],
-  distances: Num[Array, 'k k'],
-  ks: Sequence[int] = (1, 5, 20),
+  ranking: Ranking,
   mask: Bool[Array, 'b'] | None = None,
 ) -> dict[str, Array]:
   """A batch's part of `hierarchical_metrics`, to be added to others'.
@@ -27,29 +58,33 @@ def hierarchical_sums(
   Args:
     scores: larger for likelier classes, [B, K]; ties go to the lower index.
     labels: class indices, int[B].
-    distances: between classes, [K, K].
-    ks: ranks; those above K are left out.
+    ranking: of the K classes.
     mask: which examples count, bool[B]; all by default.
 
   Returns:
     A dict of sums over the examples that count.
   """
-  num_classes = scores.shape[-1]
-  ks = sorted({k for k in ks if k <= num_classes})
-  most = max([*ks, min(5, num_classes)])
+  _, ranked = jax.lax.top_k(scores, ranking.ideal.shape[1])
   mask = jnp.ones(len(labels), bool) if mask is None else mask
   dtype = jnp.promote_types(scores.dtype, jnp.float32)
-  weight = mask.astype(dtype)
-  distances = jnp.asarray(distances, dtype)
+  return sums_of_ranked(ranked, labels, ranking, mask.astype(dtype))
 
-  _, ranked = jax.lax.top_k(scores, most)
+
+def sums_of_ranked(
+  ranked: Int[Array, 'b m'],
+  labels: Int[Array, 'b'],
+  ranking: Ranking,
+  weight: Float[Array, 'b'],
+) -> dict[str, Array]:
+  """`hierarchical_sums` of classes in their order, the likeliest first."""
+  dtype, most = weight.dtype, ranking.ideal.shape[1]
+  ranked = ranked[:, :most]
+  distances = jnp.asarray(ranking.distances, dtype)
+  ideal = jnp.asarray(ranking.ideal, dtype)[labels]
+  largest = jnp.max(distances)
   hit = ranked == labels[:, None]
   found = distances[labels[:, None], ranked]
   wrong = weight * ~hit[:, 0]
-  # The nearest classes of each, nearest first: the best that ranks can be.
-  ideal = jnp.sort(distances, axis=1)[:, :most][labels]
-  largest = jnp.max(distances)
-  ranks = jnp.arange(1, most + 1, dtype=dtype)
 
   def total(values, weight=weight):
     return jnp.sum(weight[:, None] * values, axis=0)
@@ -63,27 +98,17 @@ def hierarchical_sums(
     best_distance=total(jax.lax.cummin(found, axis=1)),
     similarity=total(1 - found / largest),
     ideal_similarity=total(1 - ideal / largest),
-    ranks=weight.sum() * ranks,
   )
 
 
-def finalise(
-  sums: dict[str, Array], ks: Sequence[int] = (1, 5, 20)
+def ranking_metrics(
+  sums: dict[str, np.ndarray], ks: Sequence[int]
 ) -> dict[str, float]:
-  """Metrics from the sums over a whole split; see `hierarchical_metrics`.
-
-  Raises:
-    ValueError: if there are no examples, or a rank is below 1.
-  """
-  if min(ks, default=1) < 1:
-    raise ValueError(f'ks must be at least 1, got {tuple(ks)}.')
-  sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
+  """`hierarchical_metrics` from sums over a split, float64."""
   count, mistakes = sums['count'], sums['mistakes']
-  if not count:
-    raise ValueError('There are no examples to measure.')
   most = len(sums['hits'])
-  hits = np.cumsum(sums['hits']) / count
   ranks = np.arange(1, most + 1)
+  hits = np.cumsum(sums['hits']) / count
   precision = np.cumsum(sums['similarity']) / np.cumsum(
     sums['ideal_similarity']
   )
@@ -95,9 +120,8 @@ def finalise(
     'hier_precision': precision,
     'hier_map': np.cumsum(precision) / ranks,
   }
-  found = {'top1': float(hits[0])}
-  if most >= 5:
-    found['top5'] = float(hits[4])
+  shown = {1, *([5] if most >= 5 else []), *(k for k in ks if k <= most)}
+  found = {f'top{k}': float(hits[k - 1]) for k in sorted(shown)}
   found['mistake_severity'] = float(by_rank['mistake_hier_dist'][0])
   for name, values in by_rank.items():
     found |= {f'{name}@{k}': float(values[k - 1]) for k in ks if k <= most}
@@ -123,7 +147,7 @@ def hierarchical_metrics(
   Returns:
     'top1', 'top5' (fractions; the latter where K >= 5); 'mistake_severity', the
     mean of d_n1 over wrong top-1 predictions (0 if there are none); and for
-    each k 'hier_dist@k', the mean of d_nj over examples and j <= k;
+    each k 'topk'; 'hier_dist@k', the mean of d_nj over examples and j <= k;
     'best_hier_dist@k', of the least d_nj; 'mistake_hier_dist@k', of d_nj over
     wrong top-1 predictions; 'hier_precision@k', the summed similarities
     1 - d_nj / max D over the largest that they could be; 'hier_map@k', the mean
@@ -132,12 +156,14 @@ def hierarchical_metrics(
     code takes each class once and so depends on the batch size.
 
   Raises:
-    ValueError: if there are no examples.
+    ValueError: if there are no examples, or a rank is below 1.
   """
+  ranking = Ranking.create(distances, ks)
   if not len(labels):
     raise ValueError('There are no examples to measure.')
-  arrays = (jnp.asarray(array) for array in (scores, labels, distances))
-  return finalise(_jitted_sums(*arrays, tuple(ks)), ks)
+  sums = _jitted_sums(jnp.asarray(scores), jnp.asarray(labels), ranking)
+  sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
+  return ranking_metrics(sums, ranking.ks)
 
 
-_jitted_sums = jax.jit(hierarchical_sums, static_argnames='ks')
+_jitted_sums = jax.jit(hierarchical_sums)

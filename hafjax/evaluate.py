@@ -1,0 +1,278 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Measures scores of any framework, or runs of ours again.
+
+    python -m hafjax.evaluate --scores=FILE.npz --hierarchy=NAME_OR_FILE
+
+prints every metric of the arrays `scores` [N, K] (logits, or probabilities) and
+`labels` [N] in the file; columns and labels follow the hierarchy's classes.
+--output=FILE.json keeps the figures.
+
+    python -m hafjax.evaluate --workdir=DIR[,DIR...] [--layers=features,level3]
+
+measures runs that are done (or folders of runs), each by its best checkpoint:
+metrics of validation and test split, in results.json; predictions.npz, for the
+report; and neural collapse at every checkpoint that is there, in
+collapse.jsonl.
+"""
+
+import argparse
+import pathlib
+
+from absl import logging
+from absl.flags import argparse_flags
+import numpy as np
+
+from hafjax import checkpoint
+from hafjax import command
+from hafjax import data as data_lib
+from hafjax import device as device_lib
+from hafjax import geometry as geometry_lib
+from hafjax import hierarchy as hierarchy_lib
+from hafjax import measure
+from hafjax import metrics
+from hafjax import report
+from hafjax import train
+from hafjax.experiment import make_experiment
+
+
+class EvaluationError(ValueError):
+  """Scores or runs that cannot be measured; says why."""
+
+
+# --- Scores of anyone --------------------------------------------------------
+
+
+def _arrays(file: str) -> tuple[np.ndarray, np.ndarray]:
+  try:
+    with np.load(file, allow_pickle=False) as arrays:
+      found = dict(arrays)
+  except Exception as error:  # NumPy has a kind for every way to be damaged.
+    raise EvaluationError(
+      f'{file} cannot be read as an .npz file of plain arrays: {error}'
+    ) from error
+  missing = [name for name in ('scores', 'labels') if name not in found]
+  if missing:
+    raise EvaluationError(
+      f'{file} has no array {missing[0]!r}: it needs scores [N, K] and labels '
+      f'[N], and has {", ".join(found) or "none"}.'
+    )
+  return found['scores'], found['labels']
+
+
+def _are_probabilities(scores: np.ndarray) -> bool:
+  return bool(
+    (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3)
+  )
+
+
+def evaluate_scores(
+  file: str, hierarchy: str, kind: str = 'lca_height'
+) -> dict[str, float]:
+  """Metrics of an .npz file; see `metrics.evaluate`.
+
+  Args:
+    file: with the arrays 'scores' [N, K] and 'labels' [N].
+    hierarchy: a built-in name or a file, K classes.
+    kind: of distances.
+
+  Raises:
+    EvaluationError: if the file cannot be read or does not fit the hierarchy.
+    HierarchyError: if the hierarchy is bad.
+  """
+  tree = hierarchy_lib.load_hierarchy(hierarchy)
+  scores, labels = _arrays(file)
+  if scores.ndim != 2 or scores.shape[1] != tree.num_classes:
+    raise EvaluationError(
+      f'{file}: scores must have a column for each of the '
+      f'{tree.num_classes} classes of {hierarchy}, got shape '
+      f'{list(scores.shape)}.'
+    )
+  if not np.issubdtype(labels.dtype, np.integer):
+    raise EvaluationError(
+      f'{file}: labels must be integers, the numbers of classes in '
+      f'{hierarchy}, got {labels.dtype}.'
+    )
+  scores = scores.astype(np.float32, copy=False)
+  if not np.isfinite(scores).all():
+    rows = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+    raise EvaluationError(
+      f'{file}: {len(rows):,} rows of scores are not finite, the first is row '
+      f'{rows[0]}.'
+    )
+  are_probabilities = _are_probabilities(scores)
+  logging.info(
+    'Scores of %d examples are taken for %s.',
+    len(labels),
+    'probabilities' if are_probabilities else 'logits',
+  )
+  try:
+    return metrics.evaluate(
+      scores,
+      labels,
+      tree,
+      tree.distances(kind),
+      are_probabilities=are_probabilities,
+    )
+  except ValueError as error:
+    raise EvaluationError(f'{file}: {error}') from error
+
+
+# --- Runs of ours -------------------------------------------------------------
+
+
+def runs_in(folders) -> list[pathlib.Path]:
+  """Folders of runs that are done, in and below the given ones."""
+  found = []
+  for folder in folders:
+    files = sorted(pathlib.Path(folder).rglob('results.json'))
+    if not files:
+      raise EvaluationError(
+        f'{folder} holds no run that is done: results.json is missing.'
+      )
+    found += [file.parent for file in files]
+  return found
+
+
+def evaluate_run(
+  folder: pathlib.Path,
+  layers=('features',),
+  splits=('train',),
+  **changes,
+) -> dict:
+  """Measures a run again; see above.
+
+  Args:
+    folder: of a run that is done.
+    layers: that collapse is measured at.
+    splits: that it is measured on.
+    **changes: fields of the config, `data_dir` and `hierarchy`.
+
+  Returns:
+    What results.json holds now.
+
+  Raises:
+    ValueError: of the kind of what cannot be had.
+  """
+  config = train.recorded_config(
+    folder,
+    ks=metrics.KS,
+    collapse=dict(every=1, splits=splits, layers=layers),
+    **changes,
+  )
+  data = data_lib.load(config)
+  experiment = make_experiment(config, data)
+  geometry_lib.check_layers(layers, experiment, data.image_shape)
+  run = checkpoint.Workdir(
+    folder, checkpoint.describe(config, data), create=False
+  )
+  try:
+    device = device_lib.Device(data)
+    batch_size = config.eval_batch_size
+    evaluator = measure.Evaluator(experiment, data, device)
+    geometry = geometry_lib.Geometry(experiment, data, device, batch_size)
+    state = device.abstract_state(experiment)
+    for step in run.steps():
+      kept = [
+        record
+        for record in run.history('collapse')
+        if record['step'] != step
+        or record['layer'] not in layers
+        or record['split'] not in splits
+      ]
+      run.rewrite(kept, 'collapse')
+      train.log_collapse(run, geometry, run.restore(step, state), config)
+    run.rewrite(
+      sorted(run.history('collapse'), key=lambda r: r['step']), 'collapse'
+    )
+    results = run.results()
+    best = run.restore(results['best_step'], state)
+    for split in ('val', 'test'):
+      results[split] = evaluator.evaluate(best, split, batch_size)
+    run.save_arrays(geometry.predictions(best), 'predictions')
+    run.finish(results)
+    return results
+  finally:
+    run.close()
+
+
+# --- The command --------------------------------------------------------------
+
+
+def _lines(found: dict[str, float]) -> str:
+  """A table of metrics with a row each."""
+  rows = [[name, f'{value:.4f}'] for name, value in found.items()]
+  return report.markdown_table(['metric', 'value'], rows)
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+  """The command line, without the program, as arguments."""
+  parser = argparse_flags.ArgumentParser(
+    prog='python -m hafjax.evaluate',
+    description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+
+  def names(value):
+    return tuple(value.split(','))
+
+  what = parser.add_mutually_exclusive_group(required=True)
+  what.add_argument(
+    '--scores', help="an .npz file with the arrays 'scores' and 'labels'"
+  )
+  what.add_argument('--workdir', type=names, help='runs, or folders of runs')
+  parser.add_argument(
+    '--hierarchy',
+    help="a built-in name or a file; of runs, by default their data set's",
+  )
+  parser.add_argument(
+    '--distance',
+    choices=hierarchy_lib.KINDS,
+    default='lca_height',
+    help='between classes, for --scores (default: %(default)s)',
+  )
+  parser.add_argument('--output', help='a .json file to write, for --scores')
+  parser.add_argument('--data_dir', help="where the runs' data is now")
+  parser.add_argument(
+    '--layers',
+    type=names,
+    default=('features',),
+    help='that collapse is measured at (default: features)',
+  )
+  parser.add_argument(
+    '--splits',
+    type=names,
+    default=('train',),
+    help='that collapse is measured on (default: train)',
+  )
+  return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace):
+  """What the command line asks for."""
+  if args.scores:
+    if not args.hierarchy:
+      raise EvaluationError(
+        '--scores needs --hierarchy: a built-in name '
+        f'({", ".join(hierarchy_lib.builtin_names())}) or a file.'
+      )
+    found = evaluate_scores(args.scores, args.hierarchy, args.distance)
+    print(_lines(found))
+    if args.output:
+      checkpoint.write_json(pathlib.Path(args.output), found)
+    return
+  changes = {
+    field: getattr(args, field)
+    for field in ('hierarchy', 'data_dir')
+    if getattr(args, field) is not None
+  }
+  folders = runs_in(args.workdir)
+  results = []
+  for number, folder in enumerate(folders, 1):
+    logging.info('Run %d of %d: %s.', number, len(folders), folder)
+    results.append(evaluate_run(folder, args.layers, args.splits, **changes))
+  print(report.results_table(results))
+
+
+if __name__ == '__main__':
+  command.run(main, parse)

@@ -1,0 +1,202 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured of a state: metrics, inference rules, predictions."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hafjax import collapse
+from hafjax import data as data_lib
+from hafjax import device as device_lib
+from hafjax import metrics
+from hafjax import rules as rules_lib
+from hafjax.experiment import Experiment
+from hafjax.experiment import TrainState
+from hafjax.experiment import frame_of
+
+# --- Steps --------------------------------------------------------------------
+
+
+def outputs_of(
+  state: TrainState, images: jax.Array, experiment: Experiment
+) -> dict:
+  """The network's outputs for uint8 images, not training."""
+  return experiment.network.apply(
+    {'params': state.params, **state.variables},
+    experiment.preprocess(images),
+    train=False,
+  )
+
+
+def eval_step(
+  state: TrainState,
+  images: jax.Array,
+  labels: jax.Array,
+  mask: jax.Array,
+  experiment: Experiment,
+  truth: metrics.Truth,
+) -> dict:
+  """Sums of metrics (and of alignment with a frame) over a batch.
+
+  Args:
+    state: whose weights and running statistics are used.
+    images: uint8[B, h, w, c].
+    labels: int[B].
+    mask: bool[B], which examples count.
+    experiment: what stays fixed.
+    truth: the experiment's, as an argument of what is compiled.
+  """
+  method = experiment.method
+  outputs = outputs_of(state, images, experiment)
+  # The loss as it is at the end of training, comparable between epochs.
+  loss = method.loss(outputs, labels, 1.0)
+  sums = dict(
+    loss=jnp.where(mask, loss, 0.0).sum(),
+    count=mask.sum().astype(jnp.float32),
+    metrics=metrics.evaluation_sums(
+      method.scores(outputs), labels, truth, mask
+    ),
+  )
+  if 'frame' in outputs:
+    sums['alignment'] = collapse.alignment_sums(
+      outputs['features'], labels, outputs['frame'], mask
+    )
+  return sums
+
+
+def probabilities(
+  state: TrainState, images: jax.Array, experiment: Experiment
+) -> jax.Array:
+  """Softmax of the method's scores, float32[B, K], for uint8 images."""
+  outputs = outputs_of(state, images, experiment)
+  return jax.nn.softmax(experiment.method.scores(outputs))
+
+
+def rule_step(
+  states: dict[str, TrainState],
+  images: jax.Array,
+  labels: jax.Array,
+  mask: jax.Array,
+  experiments: dict[str, Experiment],
+  rules: tuple[rules_lib.Rule, ...],
+  ranking: metrics.Ranking,
+) -> dict:
+  """Sums of each rule over a batch, by its name.
+
+  Args:
+    states: of the run, under '', and of its rules' companions by workdir.
+    images: uint8[B, h, w, c].
+    labels: int[B].
+    mask: bool[B], which examples count.
+    experiments: likewise.
+    rules: what to measure.
+    ranking: what metrics compare with.
+  """
+  probs = {
+    name: probabilities(state, images, experiments[name])
+    for name, state in states.items()
+  }
+  return {
+    rule.name: rule.sums(
+      probs[''],
+      probs[rule.workdir] if rule.workdir else None,
+      labels,
+      mask,
+      ranking,
+    )
+    for rule in rules
+  }
+
+
+# --- Over a split -------------------------------------------------------------
+
+
+class Evaluator:
+  """Compiled steps that measure states of an experiment, on all devices."""
+
+  def __init__(
+    self,
+    experiment: Experiment,
+    data: data_lib.DataSet,
+    device: device_lib.Device,
+  ):
+    self._experiment, self._data = experiment, data
+    self._device = device
+    self._truth = jax.device_put(experiment.truth, device.whole)
+    self._evaluate = device.compiled(
+      lambda state, source, indices, mask, truth: eval_step(
+        state, *device.gather(source, indices), mask, experiment, truth
+      ),
+      'wwssw',
+    )
+
+  def evaluate(self, state: TrainState, split: str, batch_size: int) -> dict:
+    """Metrics over a whole split, every example counted once.
+
+    Returns:
+      'loss' and the names of `metrics.evaluate`; also those of
+      `collapse.alignment` where the method has a fixed frame.
+    """
+    total = self._total(self._evaluate, state, split, batch_size, self._truth)
+    found = dict(
+      loss=float(total['loss'] / total['count']),
+      **metrics.finalise(total['metrics'], self._truth),
+    )
+    if 'alignment' in total:
+      found |= collapse.alignment(total['alignment'], frame_of(state))
+    return found
+
+  def _total(
+    self, program: Callable, states, split: str, batch_size: int, truth
+  ) -> dict:
+    """Sums of a compiled step over a split, in float64 on the host."""
+    total, source = None, self._device.source(split)
+    for indices, mask in self._device.batches(split, batch_size):
+      sums = program(states, source, indices, mask, truth)
+      # Exact counts, for splits of any size.
+      sums = jax.tree.map(lambda x: np.asarray(x, np.float64), sums)
+      total = sums if total is None else jax.tree.map(np.add, total, sums)
+    return total
+
+  def rules(
+    self,
+    state: TrainState,
+    rules: tuple[rules_lib.Rule, ...],
+    companions: dict[str, tuple[Experiment, TrainState]],
+    splits: tuple[str, ...],
+    batch_size: int,
+  ) -> dict:
+    """Rule -> split -> metrics.
+
+    Args:
+      state: of the run.
+      rules: what to measure.
+      companions: of the rules that have a workdir, by it.
+      splits: names.
+      batch_size: examples a step.
+    """
+    device = self._device
+    experiments = {'': self._experiment} | {
+      workdir: experiment for workdir, (experiment, _) in companions.items()
+    }
+    states = {'': state} | {
+      workdir: jax.device_put(companion, device.whole)
+      for workdir, (_, companion) in companions.items()
+    }
+
+    def step(states, source, indices, mask, ranking):
+      images, labels = device.gather(source, indices)
+      return rule_step(
+        states, images, labels, mask, experiments, rules, ranking
+      )
+
+    program, ranking = device.compiled(step, 'wwssw'), self._truth.ranking
+    found = {rule.name: {} for rule in rules}
+    for split in splits:
+      total = self._total(program, states, split, batch_size, ranking)
+      for rule in rules:
+        found[rule.name][split] = rule.finalise(total[rule.name], ranking)
+    return found

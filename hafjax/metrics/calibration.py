@@ -1,0 +1,63 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Whether confidence is earned."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+import numpy as np
+
+NUM_BINS = 15
+
+
+def calibration_sums(
+  probs: Float[Array, 'b k'],
+  labels: Int[Array, 'b'],
+  weight: Float[Array, 'b'],
+  num_bins: int = NUM_BINS,
+) -> dict[str, Array]:
+  """Count, confidence and hits in bins of confidence, [bins] each."""
+  confidence = probs.max(axis=1)
+  right = probs.argmax(axis=1) == labels
+  # (0, 1/n], (1/n, 2/n], ...
+  bins = jnp.ceil(confidence * num_bins).astype(int) - 1
+  bins = jnp.clip(bins, 0, num_bins - 1)
+
+  def total(values):
+    return jnp.zeros(num_bins, weight.dtype).at[bins].add(weight * values)
+
+  return dict(count=total(1.0), confidence=total(confidence), hits=total(right))
+
+
+def calibration_metrics(
+  sums: dict[str, np.ndarray], count: float
+) -> dict[str, float]:
+  """'ece' and 'mce' from sums over a split."""
+  gap = np.abs(sums['hits'] - sums['confidence'])
+  return dict(
+    ece=float(gap.sum() / count),
+    mce=float(np.max(gap / np.maximum(sums['count'], 1))),
+  )
+
+
+def calibration_error(
+  probs: Float[Array, 'b k'], labels: Int[Array, 'b'], num_bins: int = NUM_BINS
+) -> tuple[float, float]:
+  """Expected and maximal calibration error, (ece, mce).
+
+  Args:
+    probs: of the classes, [B, K].
+    labels: class indices, int[B].
+    num_bins: equal intervals of confidence, closed above.
+
+  Returns:
+    Over bins, the mean (by examples) and the maximum of the gap between
+    accuracy and mean confidence: Guo et al., ICML 2017 (arXiv 1706.04599).
+  """
+  probs = jnp.asarray(probs)
+  weight = jnp.ones(len(probs), probs.dtype)
+  sums = calibration_sums(probs, jnp.asarray(labels), weight, num_bins)
+  found = calibration_metrics(
+    {name: np.asarray(value, np.float64) for name, value in sums.items()},
+    len(probs),
+  )
+  return found['ece'], found['mce']

@@ -1,0 +1,144 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the predictions of all levels are right, and agree."""
+
+import flax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+import numpy as np
+
+from hafjax import hierarchy as hierarchy_lib
+from hafjax import tree_sums
+
+
+@flax.struct.dataclass
+class Levels:
+  """Nodes by level; a class less deep than a level stands for itself there.
+
+  Attributes:
+    there: whether a node belongs to level 1, ..., H, bool[H, N].
+    of_class: the class's node in each level, int[K, H].
+    above: of each level's nodes the one in the level above, int[H, N].
+    lca_heights: of the node of each class at depth 0, ..., H; 0 below the
+      class, int[K, H + 1].
+  """
+
+  there: Bool[Array, 'h n']
+  of_class: Int[Array, 'k h']
+  above: Int[Array, 'h n']
+  lca_heights: Int[Array, 'k l']
+
+  @classmethod
+  def create(cls, tree: hierarchy_lib.Hierarchy) -> 'Levels':
+    depths, numbers = tree.node_depths, np.arange(1, tree.height + 1)[:, None]
+    is_leaf = np.zeros(tree.num_nodes, bool)
+    is_leaf[tree.leaves] = True
+    paths = tree.path_table
+    return cls(
+      there=(depths == numbers) | (is_leaf & (depths < numbers)),
+      of_class=np.where(paths < 0, tree.leaves[:, None], paths)[:, 1:],
+      above=np.where(
+        depths == numbers, tree.parents, np.arange(tree.num_nodes)
+      ),
+      lca_heights=np.where(paths < 0, 0, tree.node_heights[paths]),
+    )
+
+
+def predictions(
+  probs: Float[Array, 'b k'],
+  hierarchy: hierarchy_lib.Hierarchy,
+  levels: Levels,
+) -> Int[Array, 'b h']:
+  """See `level_predictions`."""
+  sums = tree_sums.up(tree_sums.on_leaves(probs, hierarchy), hierarchy)
+  best = [
+    jnp.argmax(jnp.where(levels.there[level], sums, -1.0), axis=1)
+    for level in range(hierarchy.height)
+  ]
+  return jnp.stack(best, axis=1) if best else jnp.zeros((len(probs), 0), int)
+
+
+def level_predictions(
+  probs: Float[Array, 'b k'], hierarchy: hierarchy_lib.Hierarchy
+) -> Int[Array, 'b h']:
+  """The likeliest node of each level, by summed probabilities.
+
+  Args:
+    probs: of the classes, [B, K].
+    hierarchy: K classes, height H.
+
+  Returns:
+    int[B, H], nodes at depths 1 to H (a class less deep stands for itself);
+    ties go to the lower node.
+  """
+  return predictions(probs, hierarchy, Levels.create(hierarchy))
+
+
+def full_path_accuracy(
+  probs: Float[Array, 'b k'],
+  labels: Int[Array, 'b'],
+  hierarchy: hierarchy_lib.Hierarchy,
+) -> float:
+  """Share of examples whose likeliest node is right at every level.
+
+  Args:
+    probs: of the classes, [B, K]; sums over inner nodes need probabilities.
+    labels: class indices, int[B].
+    hierarchy: K classes.
+
+  Returns:
+    A fraction. FPA: Sani and Anand, CVPR 2026. A right class can fail: the
+    likeliest class need not be under the likeliest node.
+  """
+  levels = Levels.create(hierarchy)
+  nodes = predictions(jnp.asarray(probs), hierarchy, levels)
+  right = nodes == levels.of_class[np.asarray(labels)]
+  return float(jnp.mean(right.all(axis=1)))
+
+
+def level_sums(
+  predicted: Int[Array, 'b'],
+  probs: Float[Array, 'b k'],
+  labels: Int[Array, 'b'],
+  hierarchy: hierarchy_lib.Hierarchy,
+  levels: Levels,
+  weight: Float[Array, 'b'],
+) -> dict[str, Array]:
+  """A batch's part of `level_metrics`; `predicted` are classes."""
+
+  def total(values):
+    return weight @ values.astype(weight.dtype)
+
+  of_class = jnp.asarray(levels.of_class)
+  truth, nodes = of_class[labels], predictions(probs, hierarchy, levels)
+  level = jnp.arange(1, hierarchy.height)
+  agree = jnp.asarray(levels.above)[level, nodes[:, 1:]] == nodes[:, :-1]
+  steps = agree.mean(axis=1) if agree.shape[1] else jnp.ones(len(labels))
+
+  # As deep as the two paths are one, where they part is the LCA.
+  together = (of_class[predicted] == truth).sum(axis=1)
+  heights = jnp.asarray(levels.lca_heights)[labels, together]
+  # A class is its own LCA at any depth.
+  heights = jnp.where(predicted == labels, 0, heights)
+  by_height = jnp.zeros(hierarchy.height + 1, weight.dtype)
+  return dict(
+    right=total(of_class[predicted] == truth),
+    full_path_accuracy=total((nodes == truth).all(axis=1)),
+    path_consistency=total(agree.all(axis=1)),
+    step_consistency=total(steps),
+    heights=by_height.at[heights].add(weight),
+  )
+
+
+def level_metrics(
+  sums: dict[str, np.ndarray], count: float
+) -> dict[str, float]:
+  """Names as in `evaluate`, from sums over a split."""
+  sums = dict(sums)
+  right, heights = sums.pop('right') / count, sums.pop('heights') / count
+  found = {name: float(value / count) for name, value in sums.items()}
+  for level, share in enumerate(right, 1):
+    found[f'level_accuracy@{level}'] = float(share)
+  for height, share in enumerate(heights[1:], 1):
+    found[f'mistakes@height_{height}'] = float(share)
+  return found

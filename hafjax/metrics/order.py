@@ -1,0 +1,119 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How well the order of all classes follows the hierarchy: HOPS."""
+
+from collections.abc import Sequence
+
+import flax
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Num
+import numpy as np
+
+
+@flax.struct.dataclass
+class Order:
+  """What distances expect of the classes that follow each class.
+
+  Attributes:
+    ranks: of class c, seen from class y: 0 for the nearest, 1 for all of the
+      next distance, and so on, int[K, K].
+    expected: a row's ranks in their order, int[K, K].
+    weights: of the positions in that order, [K, K].
+    worst: weighted errors of the first k positions reversed, [K, ks].
+    ks: numbers of positions, at most K.
+  """
+
+  ranks: Int[Array, 'k k']
+  expected: Int[Array, 'k k']
+  weights: Float[Array, 'k k']
+  worst: Float[Array, 'k p']
+  ks: tuple[int, ...] = flax.struct.field(pytree_node=False)
+
+  @classmethod
+  def create(
+    cls, distances: Num[np.ndarray, 'k k'], ks: Sequence[int]
+  ) -> 'Order':
+    """From distances, on the host; float64."""
+    distances = np.asarray(distances)
+    by_distance = np.argsort(distances, axis=1, kind='stable')
+    ordered = np.take_along_axis(distances, by_distance, axis=1)
+    new = np.zeros(distances.shape, bool)
+    new[:, 1:] = np.diff(ordered, axis=1) > 0
+    expected = np.cumsum(new, axis=1, dtype=np.int32)
+    ranks = np.empty_like(expected)
+    np.put_along_axis(ranks, by_distance, expected, axis=1)
+    weights = _weights(expected, new)
+    errors = [np.abs(expected[:, :k] - expected[:, :k][:, ::-1]) for k in ks]
+    worst = [np.sum(weights[:, : e.shape[1]] * e, axis=1) for e in errors]
+    return cls(ranks, expected, weights, np.stack(worst, axis=1), tuple(ks))
+
+
+def _weights(expected, new) -> np.ndarray:
+  """Halved from rank to rank, linear in the positions of one rank."""
+  places = np.arange(expected.shape[1])
+  first = np.maximum.accumulate(np.where(new, places, 0), axis=1)
+  is_last = np.append(new[:, 1:], np.ones((len(new), 1), bool), axis=1)
+  last = np.where(is_last, places, places[-1])[:, ::-1]
+  last = np.minimum.accumulate(last, axis=1)[:, ::-1]
+  fraction = (places - first) / (last - first + 1)
+  start = 2.0**-expected
+  end = np.where(expected == expected[:, -1:], 0.0, start / 2)
+  return np.where(expected, start + (end - start) * fraction, 1.0)
+
+
+def hops_of_ranked(
+  ranked: Int[Array, 'b k'], labels: Int[Array, 'b'], order: Order, dtype
+) -> Float[Array, 'b p']:
+  """HOPS@k for each of the order's ks, of classes in their order."""
+  found = jnp.asarray(order.ranks)[labels[:, None], ranked]
+  missed = jnp.abs(found - jnp.asarray(order.expected)[labels]).astype(dtype)
+  lost = jnp.cumsum(jnp.asarray(order.weights, dtype)[labels] * missed, axis=1)
+  lost = lost[:, np.subtract(order.ks, 1)]
+  worst = jnp.asarray(order.worst, dtype)[labels]
+  graded = jnp.clip(1 - lost / jnp.where(worst > 0, worst, 1), 0, 1)
+  # Nothing to be ordered, as for k = 1: right or wrong.
+  return jnp.where(worst > 0, graded, (lost == 0).astype(dtype))
+
+
+def hops(
+  scores: Float[Array, 'b k'],
+  labels: Int[Array, 'b'],
+  distances: Num[np.ndarray, 'k k'],
+  k: int | None = None,
+) -> Float[Array, 'b']:
+  """Hierarchically ordered preference score of each example.
+
+  With e the ranks of the nearest classes in the hierarchy (0 for the label's
+  own, equal distances have equal ranks) and o the ranks of the classes in the
+  order of the scores, 1 - sum_t w_t |e_t - o_t| / sum_t w_t |e_t - f_t| over
+  the first k positions, where f is e_1, ..., e_k reversed; 0 at least. Weights
+  halve from rank to rank, linearly in the positions of one rank.
+
+  Args:
+    scores: larger for likelier classes, [B, K]; ties go to the lower index.
+    labels: class indices, int[B].
+    distances: between classes, [K, K].
+    k: positions that count; all K by default. For k = 1, whether the first
+      class is right.
+
+  Returns:
+    float[B] in [0, 1]: 1 where the order follows the hierarchy. HOPS and HOPS@k
+    are its means (Sani and Anand, CVPR 2026).
+
+  Raises:
+    ValueError: if k is not between 1 and K.
+  """
+  num_classes = scores.shape[-1]
+  k = num_classes if k is None else k
+  if not 1 <= k <= num_classes:
+    raise ValueError(f'k must be between 1 and {num_classes}, got {k}.')
+  order = Order.create(distances, (k,))
+  return _jitted_hops(jnp.asarray(scores), jnp.asarray(labels), order)
+
+
+@jax.jit
+def _jitted_hops(scores, labels, order):
+  dtype = jnp.promote_types(scores.dtype, jnp.float32)
+  _, ranked = jax.lax.top_k(scores, scores.shape[1])
+  return hops_of_ranked(ranked, labels, order, dtype)[:, 0]

@@ -1,0 +1,205 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Results as tables: one row a method, mean and 95% interval over seeds."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+import math
+
+import numpy as np
+import scipy.stats
+
+# What a table shows, in its order: metric -> (heading, scale, decimals).
+# Only metrics that every row has become columns.
+COLUMNS = {
+  'top1': ('top-1 %', 100, 2),
+  'top5': ('top-5 %', 100, 2),
+  'mistake_severity': ('severity', 1, 3),
+  'hier_dist@1': ('dist@1', 1, 3),
+  'hier_dist@5': ('dist@5', 1, 3),
+  'hier_dist@20': ('dist@20', 1, 3),
+}
+
+# How the names of metrics begin of which more is better, or less. Losses are
+# neither: those of two methods do not compare.
+_MORE = (
+  'top',
+  'hier_precision@',
+  'hier_map@',
+  'hops',
+  'full_path_accuracy',
+  'level_accuracy@',
+  'path_consistency',
+  'step_consistency',
+)
+_LESS = (
+  'mistake_severity',
+  'hier_dist@',
+  'best_hier_dist@',
+  'mistake_hier_dist@',
+  'ece',
+  'mce',
+)
+
+
+def mean_and_interval(values: Sequence[float]) -> tuple[float, float]:
+  """Mean, and half the width of its 95% confidence interval.
+
+  Student's t distribution with n - 1 degrees of freedom; the half width is NaN
+  for a single value, of which nothing can be said.
+  """
+  values = np.asarray(values, np.float64)
+  if len(values) < 2:
+    return float(values.mean()), math.nan
+  quantile = scipy.stats.t.ppf(0.975, len(values) - 1)
+  return float(values.mean()), float(
+    quantile * values.std(ddof=1) / math.sqrt(len(values))
+  )
+
+
+def paired_difference(
+  values: Sequence[float], others: Sequence[float]
+) -> tuple[float, float, float]:
+  """Mean difference of pairs, half its 95% interval, and Student's paired test.
+
+  Args:
+    values: of one method, one a seed.
+    others: of another method, of the same seeds.
+
+  Returns:
+    The mean of values - others; half the width of its interval, see
+    `mean_and_interval`; and the two-sided p of no difference: NaN for a single
+    pair, and where all differences are zero.
+
+  Raises:
+    ValueError: if there are no pairs, or one has no partner.
+  """
+  if len(values) != len(others) or not len(values):
+    raise ValueError(
+      f'Pairs need as many values on both sides, and one at least; got '
+      f'{len(values)} and {len(others)}.'
+    )
+  differences = np.subtract(values, others, dtype=np.float64)
+  mean, half = mean_and_interval(differences)
+  if len(differences) < 2 or not differences.any():
+    return mean, half, math.nan
+  # Where all are the same the statistic is infinite, and p is zero.
+  with np.errstate(divide='ignore'):
+    error = differences.std(ddof=1) / math.sqrt(len(differences))
+    statistic = np.abs(np.divide(mean, error))
+  return (
+    mean,
+    half,
+    float(2 * scipy.stats.t.sf(statistic, len(differences) - 1)),
+  )
+
+
+def better(metric: str) -> int:
+  """1 if more of a metric is better, -1 if less is, 0 if neither."""
+  return metric.startswith(_MORE) - metric.startswith(_LESS)
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+  """A Markdown table, padded so that it also reads well as plain text."""
+  widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+
+  def line(cells):
+    cells = [
+      cell.ljust(width) if i == 0 else cell.rjust(width)
+      for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return f'| {" | ".join(cells)} |'
+
+  rule = ['-' * widths[0]] + ['-' * (width - 1) + ':' for width in widths[1:]]
+  return '\n'.join([line(header), line(rule), *map(line, rows)])
+
+
+def rows(
+  results: Iterable[dict], split: str = 'test'
+) -> Iterable[tuple[str, dict, dict]]:
+  """Yields (row, result, metrics): a run's own, and those of each rule."""
+  for result in results:
+    yield result['variant'], result, result[split]
+    for rule, found in result.get('rules', {}).items():
+      yield f'{result["variant"]} + {rule}', result, found[split]
+
+
+def shared(
+  groups: Mapping[str, Collection[dict]], metrics: Iterable[str]
+) -> list[str]:
+  """Those of the metrics that all results of all rows have."""
+  return [
+    metric
+    for metric in metrics
+    if all(metric in found for group in groups.values() for found in group)
+  ]
+
+
+def cell(values: Sequence[float], scale: float, decimals: int) -> str:
+  """'mean ± half width', scaled; the mean alone of a single value."""
+  mean, half = mean_and_interval(scale * np.asarray(values, np.float64))
+  text = f'{mean:.{decimals}f}'
+  return text if math.isnan(half) else f'{text} ± {half:.{decimals}f}'
+
+
+def results_table(results: Sequence[dict], split: str = 'test') -> str:
+  """A table of runs, those of one variant gathered into a row.
+
+  Args:
+    results: contents of `results.json` files. Inference rules have rows of
+      their own.
+    split: 'test' or 'val'.
+  """
+  groups = {}
+  for row, _, found in rows(results, split):
+    if 'top1' in found:
+      groups.setdefault(row, []).append(found)
+  return markdown_table(*_cells(groups, COLUMNS))
+
+
+def selective_table(results: Sequence[dict], split: str = 'test') -> str:
+  """A table of the rule 'selective', '' where no run was asked for it.
+
+  Columns: the area under the curve of risk against coverage, and both at three
+  thresholds of confidence; see `decisions.selective_curve`.
+  """
+  found = selective_cells(results, split)
+  return markdown_table(*found) if found else ''
+
+
+def selective_cells(
+  results: Sequence[dict], split: str = 'test'
+) -> tuple[list[str], list[list[str]]] | None:
+  """Header and rows of `selective_table`, None where there are none."""
+  groups = {}
+  for row, _, found in rows(results, split):
+    if 'threshold' not in found:
+      continue
+    cells = {'area': found['area']}
+    for threshold in (0.5, 0.9, 0.99):
+      i = int(np.argmin(np.abs(np.subtract(found['threshold'], threshold))))
+      cells[f'coverage@{threshold}'] = found['coverage'][i]
+      cells[f'risk@{threshold}'] = found['risk'][i]
+    groups.setdefault(row, []).append(cells)
+  if not groups:
+    return None
+  names = next(iter(groups.values()))[0]
+  return _cells(groups, {name: (name, 1, 3) for name in names})
+
+
+def _cells(
+  groups: dict[str, list[dict]], columns: dict
+) -> tuple[list[str], list[list[str]]]:
+  """Header, and a row a group, with the columns that all have."""
+  metrics = shared(groups, columns)
+  header = ['method', 'runs', *(columns[metric][0] for metric in metrics)]
+  return header, [
+    [
+      row,
+      str(len(group)),
+      *(
+        cell([found[metric] for found in group], *columns[metric][1:])
+        for metric in metrics
+      ),
+    ]
+    for row, group in groups.items()
+  ]
