@@ -10,6 +10,7 @@ from hafjax import collapse
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import metrics
+from hafjax.metrics import ranking
 from tests import strategies
 
 KS = (1, 2, 5)
@@ -353,3 +354,15 @@ def test_what_cannot_be_measured_is_refused():
       metrics.evaluate(scores, np.array(labels, int), tree)
   with pytest.raises(ValueError, match='k must be between 1 and 2'):
     metrics.hops(np.eye(2), np.arange(2), tree.distances(), 3)
+
+
+@pytest.mark.parametrize('dtype', [np.float32, np.float64])
+def test_classes_are_ranked_on_the_host_as_by_top_k(dtype):
+  rng = np.random.default_rng(0)
+  scores = rng.standard_normal((50, 40)).astype(dtype)
+  scores[:, ::3] = rng.integers(-2, 3, (50, 14))  # Ties, zeros among them.
+  scores[0, :4] = [0.0, -0.0, np.inf, -np.inf]
+  scores[1, :4] = np.float32([1e-45, -1e-45, 3e38, -3e38])  # Subnormal, huge.
+  found = ranking.ranked_on_host(scores)
+  wanted = np.argsort(-scores, axis=1, kind='stable')
+  np.testing.assert_array_equal(found, wanted)

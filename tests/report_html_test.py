@@ -370,15 +370,15 @@ def test_a_half_written_last_line_is_left_out(tmp_path):
   ]
 
 
-def test_the_command_fails_with_a_sentence(tmp_path, caplog):
-  assert command.main(command.parse([str(tmp_path)])) == 1
-  assert 'There is no results.json in or below' in caplog.messages[-1]
+def test_the_command_fails_with_a_sentence(tmp_path):
+  with pytest.raises(runs_lib.ReportError, match='There is no results.json in'):
+    command.main(command.parse([str(tmp_path)]))
   make_runs(tmp_path, ('a',), (0,), **SMALL)
   in_the_way = tmp_path / 'file'
   in_the_way.write_text('')
   args = [str(tmp_path), f'--output={in_the_way}']
-  assert command.main(command.parse(args)) == 1
-  assert caplog.messages[-1].startswith(str(in_the_way))
+  with pytest.raises(runs_lib.ReportError, match=f'^{in_the_way}'):
+    command.main(command.parse(args))
 
 
 def test_the_command_tells_what_it_does_and_needs_no_tensorflow(tmp_path):

@@ -67,6 +67,7 @@ def evaluation_sums(
   truth: Truth,
   mask: Bool[Array, 'b'] | None = None,
   probs: Float[Array, 'b k'] | None = None,
+  ranked: Int[Array, 'b k'] | None = None,
 ) -> dict:
   """A batch's part of `evaluate`, to be added to others'.
 
@@ -76,6 +77,7 @@ def evaluation_sums(
     truth: of the K classes.
     mask: which examples count, bool[B]; all by default.
     probs: of the classes, [B, K]; the softmax of the scores by default.
+    ranked: classes, the likeliest first, [B, K]; found here by default.
 
   Returns:
     Nested dicts of sums over the examples that count.
@@ -84,7 +86,8 @@ def evaluation_sums(
   dtype = jnp.promote_types(scores.dtype, jnp.float32)
   weight = mask.astype(dtype)
   probs = jax.nn.softmax(scores.astype(dtype)) if probs is None else probs
-  _, ranked = jax.lax.top_k(scores, scores.shape[1])
+  if ranked is None:
+    _, ranked = jax.lax.top_k(scores, scores.shape[1])
   return dict(
     ranking_lib.sums_of_ranked(ranked, labels, truth.ranking, weight),
     hops=weight @ order_lib.hops_of_ranked(ranked, labels, truth.order, dtype),
@@ -177,14 +180,16 @@ def evaluate(
       f'{labels.max()}.'
     )
   truth = jax.device_put(Truth.create(hierarchy, distances, ks))
-  total = None
+  total, on_cpu = None, jax.default_backend() == 'cpu'
   batch_size = min(batch_size, len(labels))
   for start in range(0, len(labels), batch_size):
     rows = np.arange(start, start + batch_size)
     mask = rows < len(labels)
     rows = np.minimum(rows, len(labels) - 1)
+    batch = np.asarray(scores[rows])
+    ranked = ranking_lib.ranked_on_host(batch) if on_cpu else None
     sums = _batch_sums(
-      np.asarray(scores[rows]), labels[rows], truth, mask, are_probabilities
+      batch, labels[rows], truth, mask, ranked, are_probabilities
     )
     sums = jax.tree.map(lambda x: np.asarray(x, np.float64), sums)
     total = sums if total is None else jax.tree.map(np.add, total, sums)
@@ -192,6 +197,6 @@ def evaluate(
 
 
 @functools.partial(jax.jit, static_argnames='are_probabilities')
-def _batch_sums(scores, labels, truth, mask, are_probabilities):
+def _batch_sums(scores, labels, truth, mask, ranked, are_probabilities):
   probs = scores if are_probabilities else None
-  return evaluation_sums(scores, labels, truth, mask, probs)
+  return evaluation_sums(scores, labels, truth, mask, probs, ranked)

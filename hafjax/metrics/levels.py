@@ -4,7 +4,7 @@
 
 import flax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
@@ -16,14 +16,12 @@ class Levels:
   """Nodes by level; a class less deep than a level stands for itself there.
 
   Attributes:
-    there: whether a node belongs to level 1, ..., H, bool[H, N].
     of_class: the class's node in each level, int[K, H].
     above: of each level's nodes the one in the level above, int[H, N].
     lca_heights: of the node of each class at depth 0, ..., H; 0 below the
       class, int[K, H + 1].
   """
 
-  there: Bool[Array, 'h n']
   of_class: Int[Array, 'k h']
   above: Int[Array, 'h n']
   lca_heights: Int[Array, 'k l']
@@ -31,31 +29,14 @@ class Levels:
   @classmethod
   def create(cls, tree: hierarchy_lib.Hierarchy) -> 'Levels':
     depths, numbers = tree.node_depths, np.arange(1, tree.height + 1)[:, None]
-    is_leaf = np.zeros(tree.num_nodes, bool)
-    is_leaf[tree.leaves] = True
     paths = tree.path_table
     return cls(
-      there=(depths == numbers) | (is_leaf & (depths < numbers)),
       of_class=np.where(paths < 0, tree.leaves[:, None], paths)[:, 1:],
       above=np.where(
         depths == numbers, tree.parents, np.arange(tree.num_nodes)
       ),
       lca_heights=np.where(paths < 0, 0, tree.node_heights[paths]),
     )
-
-
-def predictions(
-  probs: Float[Array, 'b k'],
-  hierarchy: hierarchy_lib.Hierarchy,
-  levels: Levels,
-) -> Int[Array, 'b h']:
-  """See `level_predictions`."""
-  sums = tree_sums.up(tree_sums.on_leaves(probs, hierarchy), hierarchy)
-  best = [
-    jnp.argmax(jnp.where(levels.there[level], sums, -1.0), axis=1)
-    for level in range(hierarchy.height)
-  ]
-  return jnp.stack(best, axis=1) if best else jnp.zeros((len(probs), 0), int)
 
 
 def level_predictions(
@@ -71,7 +52,27 @@ def level_predictions(
     int[B, H], nodes at depths 1 to H (a class less deep stands for itself);
     ties go to the lower node.
   """
-  return predictions(probs, hierarchy, Levels.create(hierarchy))
+  sums = tree_sums.up(tree_sums.on_leaves(probs, hierarchy), hierarchy)
+  is_leaf = np.zeros(hierarchy.num_nodes, bool)
+  is_leaf[hierarchy.leaves] = True
+  # The likeliest of the classes that have ended above a level, if any.
+  ended, ended_sum = jnp.zeros(len(probs), int), jnp.full(len(probs), -1.0)
+  found = []
+  for block in hierarchy.levels[1:]:
+    nodes, largest = _likeliest(sums[:, block], block.start)
+    ahead = ended_sum >= largest
+    found.append(jnp.where(ahead, ended, nodes))
+    if is_leaf[block].any():
+      leaves = jnp.where(is_leaf[block], sums[:, block], -1.0)
+      nodes, largest = _likeliest(leaves, block.start)
+      ended = jnp.where(ended_sum >= largest, ended, nodes)
+      ended_sum = jnp.maximum(ended_sum, largest)
+  return jnp.stack(found, axis=1) if found else jnp.zeros((len(probs), 0), int)
+
+
+def _likeliest(sums, first):
+  """The first of the largest of a block of nodes; how large it is."""
+  return first + jnp.argmax(sums, axis=1), sums.max(axis=1)
 
 
 def full_path_accuracy(
@@ -90,9 +91,8 @@ def full_path_accuracy(
     A fraction. FPA: Sani and Anand, CVPR 2026. A right class can fail: the
     likeliest class need not be under the likeliest node.
   """
-  levels = Levels.create(hierarchy)
-  nodes = predictions(jnp.asarray(probs), hierarchy, levels)
-  right = nodes == levels.of_class[np.asarray(labels)]
+  nodes = level_predictions(jnp.asarray(probs), hierarchy)
+  right = nodes == Levels.create(hierarchy).of_class[np.asarray(labels)]
   return float(jnp.mean(right.all(axis=1)))
 
 
@@ -110,7 +110,7 @@ def level_sums(
     return weight @ values.astype(weight.dtype)
 
   of_class = jnp.asarray(levels.of_class)
-  truth, nodes = of_class[labels], predictions(probs, hierarchy, levels)
+  truth, nodes = of_class[labels], level_predictions(probs, hierarchy)
   level = jnp.arange(1, hierarchy.height)
   agree = jnp.asarray(levels.above)[level, nodes[:, 1:]] == nodes[:, :-1]
   steps = agree.mean(axis=1) if agree.shape[1] else jnp.ones(len(labels))

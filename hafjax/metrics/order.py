@@ -68,8 +68,8 @@ def hops_of_ranked(
   """HOPS@k for each of the order's ks, of classes in their order."""
   found = jnp.asarray(order.ranks)[labels[:, None], ranked]
   missed = jnp.abs(found - jnp.asarray(order.expected)[labels]).astype(dtype)
-  lost = jnp.cumsum(jnp.asarray(order.weights, dtype)[labels] * missed, axis=1)
-  lost = lost[:, np.subtract(order.ks, 1)]
+  missed = jnp.asarray(order.weights, dtype)[labels] * missed
+  lost = jnp.stack([missed[:, :k].sum(axis=1) for k in order.ks], axis=1)
   worst = jnp.asarray(order.worst, dtype)[labels]
   graded = jnp.clip(1 - lost / jnp.where(worst > 0, worst, 1), 0, 1)
   # Nothing to be ordered, as for k = 1: right or wrong.

@@ -47,6 +47,26 @@ class Ranking:
     return cls(distances, ideal, ks)
 
 
+def ranked_on_host(scores: np.ndarray) -> Int[np.ndarray, 'b k']:
+  """All classes, the likeliest first; ties go to the lower index.
+
+  As `jax.lax.top_k`, but some ten times as fast on CPU.
+
+  Args:
+    scores: [B, K], no NaN.
+  """
+  if scores.dtype != np.float32:
+    return np.argsort(-scores, axis=1, kind='stable').astype(np.int32)
+  # NumPy sorts integers fastest, with the class as the tail of a score that is
+  # read as an integer: as it is where positive, its bits turned where negative.
+  bits = (0.0 - scores).view(np.int32)
+  keys = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int64)
+  keys <<= 32
+  keys |= np.arange(scores.shape[1])
+  keys.sort(axis=1)
+  return keys.astype(np.int32)
+
+
 def hierarchical_sums(
   scores: Float[Array, 'b k'],
   labels: Int[Array, 'b'],
