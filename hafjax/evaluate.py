@@ -185,7 +185,7 @@ def evaluate_run(
     run.rewrite(
       sorted(run.history('collapse'), key=lambda r: r['step']), 'collapse'
     )
-    results = run.results()
+    results = run.results() | dict(distance=data.kind)
     best = run.restore(results['best_step'], state)
     for split in ('val', 'test'):
       results[split] = evaluator.evaluate(best, split, batch_size)

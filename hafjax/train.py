@@ -332,6 +332,7 @@ def _train(config, run, experiment, data) -> dict:
 
   results = dict(
     _identity(config),
+    distance=data.kind,
     num_steps=num_steps,
     num_epochs=config.num_epochs,
     train_seconds=round(time.monotonic() - began, 1),
@@ -373,13 +374,22 @@ def _collapse_pauses(config, num_train: int, num_steps: int) -> set[int]:
 def log_collapse(run, geometry, state, config) -> list[dict]:
   """Measures a state's collapse as the config says, into `collapse.jsonl`."""
   step = int(state.step)
-  examples = step * config.batch_size
+  epoch = step * config.batch_size / geometry.num_examples('train')
   records = []
   for split in config.collapse.splits:
-    epoch = round(examples / geometry.num_examples('train'), 3)
     for found in geometry.collapse(state, split, config.collapse.layers):
-      records.append(dict(step=step, epoch=epoch, **found))
-      run.log(records[-1], 'collapse')
+      record = dict(step=step, epoch=round(epoch, 3), **found)
+      run.log(record, 'collapse')
+      records.append(record)
+      shown = ('nc1', 'nc2_etf', 'deviation_mean', 'self_duality', 'nc4')
+      logging.info(
+        'collapse of %s on %s: %s',
+        record['layer'],
+        split,
+        ', '.join(
+          f'{name} {record[name]:.4g}' for name in shown if name in record
+        ),
+      )
   return records
 
 

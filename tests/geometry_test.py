@@ -302,3 +302,31 @@ def test_files_that_are_none(tmp_path):
       file.write_bytes(content)
     with pytest.raises(evaluate.EvaluationError, match='cannot be read'):
       evaluate.evaluate_scores(str(file), 'fashion_mnist')
+
+
+def test_the_command_prints_the_table(scores_file, tmp_path):
+  rng = np.random.default_rng(0)
+  labels = rng.integers(0, 10, 50)
+  file = scores_file(scores=rng.standard_normal((50, 10)), labels=labels)
+  output = tmp_path / 'found.json'
+
+  def command(*args):
+    return subprocess.run(
+      [sys.executable, '-m', 'hafjax.evaluate', *args],
+      capture_output=True,
+      text=True,
+      env=dict(os.environ, JAX_PLATFORMS='cpu'),
+    )
+
+  done = command(
+    f'--scores={file}', '--hierarchy=fashion_mnist', f'--output={output}'
+  )
+  assert done.returncode == 0
+  found = json.loads(output.read_text())
+  rows = [line.split() for line in done.stdout.splitlines()]
+  printed = {row[1]: row[3] for row in rows if len(row) == 5}
+  for name, value in found.items():
+    assert printed[name] == f'{value:.4f}'
+  wrong = command(f'--scores={file}')
+  assert wrong.returncode == 1 and 'Traceback' not in wrong.stderr
+  assert '--scores needs --hierarchy: a built-in name' in wrong.stderr

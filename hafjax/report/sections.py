@@ -654,7 +654,7 @@ def _similarity(context, method, run, arrays) -> str:
     goal, centred = mistakes.cosines(arrays['frame']), False
     words = 'the rows of its own frame'
   else:
-    kind = config.get('distance')
+    kind = run.results.get('distance')
     kind = kind if kind in hierarchy_lib.KINDS else 'lca_height'
     gamma = config.get('method', {}).get('gamma', _GAMMA)
     goal = frames.similarity(context.hierarchy, gamma, kind=kind)
