@@ -133,6 +133,9 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     eval_batch_size=500,
     # Epochs between evaluations; each saves a checkpoint.
     eval_every=1,
+    # Epochs between checkpoints that stay, a multiple of eval_every; 0 for none
+    # beside the latest and the best.
+    keep_every=0,
     # Class ranks at which metrics are reported.
     ks=metrics.KS,
     # Neural collapse: epochs between measures, a multiple of eval_every (0 for

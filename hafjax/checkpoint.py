@@ -5,7 +5,8 @@
 A working directory holds
 
     run.json       the config, class paths and distances' kind: what the run is
-    checkpoints/   the latest state and the best by validation top-1
+    checkpoints/   the latest state, the best by validation top-1, and those
+                   of every so many epochs, where asked for
     metrics.jsonl  one JSON object a line, as training went
     collapse.jsonl likewise, of measures of neural collapse, where asked for
     predictions.npz  of the test split, see `geometry.Geometry.predictions`
@@ -14,6 +15,7 @@ A working directory holds
 Continuing under another record is refused.
 """
 
+from collections.abc import Collection
 import hashlib
 import json
 import os
@@ -32,6 +34,7 @@ _FREE_FIELDS = (
   'eval',
   'eval_batch_size',
   'hierarchy',
+  'keep_every',
   'ks',
   'log_seconds',
   'mode',
@@ -117,7 +120,11 @@ class Workdir:
   """Reads and writes a run's directory."""
 
   def __init__(
-    self, folder: str | os.PathLike, record: dict, create: bool = True
+    self,
+    folder: str | os.PathLike,
+    record: dict,
+    create: bool = True,
+    kept: Collection[int] = (),
   ):
     """Opens a directory for a run, new or to be continued.
 
@@ -125,6 +132,7 @@ class Workdir:
       folder: the directory; made if it does not exist.
       record: what the run is, from `describe`.
       create: whether a new run may start here.
+      kept: steps whose checkpoints stay, beside the latest and the best.
 
     Raises:
       CheckpointError: if another run's files are there, nothing can be written,
@@ -162,6 +170,7 @@ class Workdir:
         preservation_policy=checkpoint_managers.AnyPreservationPolicy(
           [
             checkpoint_managers.LatestN(1),
+            checkpoint_managers.CustomSteps(sorted(kept)),
             checkpoint_managers.BestN(
               get_metric_fn=lambda metrics: metrics[BEST_BY], n=1
             ),
@@ -212,15 +221,23 @@ class Workdir:
       stream.write(json.dumps(record) + '\n')
 
   def history(self, name: str = 'metrics') -> list[dict]:
-    """All lines of NAME.jsonl; a half-written last one is left out."""
+    """All lines of NAME.jsonl; a half-written last one is left out.
+
+    Raises:
+      CheckpointError: if another line is damaged.
+    """
     file = self.folder / f'{name}.jsonl'
     lines = file.read_text().splitlines() if file.exists() else []
     records = []
-    for line in lines:
+    for number, line in enumerate(lines, 1):
       try:
         records.append(json.loads(line))
-      except ValueError:
-        break
+      except ValueError as error:
+        if number < len(lines):
+          raise CheckpointError(
+            f'{file}, line {number} is damaged: take the line out, or use a '
+            'new --workdir.'
+          ) from error
     return records
 
   def rewind_log(self, step: int):

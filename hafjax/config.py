@@ -87,6 +87,7 @@ RULES = {
   'weight_decay': _FRACTION,
   'eval_batch_size': _at_least(1),
   'eval_every': _at_least(1),
+  'keep_every': _at_least(0),
   'ks': (
     lambda value: len(value) > 0 and all(_at_least(1)[0](k) for k in value),
     'must be a list of positive integers',
@@ -153,13 +154,14 @@ def check(config, num_devices: int = 1):
         f'{name} must be a multiple of the number of devices '
         f'({num_devices}), got {size}'
       )
-  every, eval_every = fields.get('collapse.every'), fields.get('eval_every')
-  if _is_integer(every) and _is_integer(eval_every) and eval_every > 0:
-    if every % eval_every:
-      problems.append(
-        f'collapse.every must be a multiple of eval_every ({eval_every}), got '
-        f'{every}'
-      )
+  eval_every = fields.get('eval_every')
+  for name in ('collapse.every', 'keep_every'):
+    every = fields.get(name)
+    if _is_integer(every) and _is_integer(eval_every) and eval_every > 0:
+      if every % eval_every:
+        problems.append(
+          f'{name} must be a multiple of eval_every ({eval_every}), got {every}'
+        )
   if problems:
     raise ConfigError(
       'The config cannot work: '

@@ -21,6 +21,7 @@ import pathlib
 
 from absl import logging
 from absl.flags import argparse_flags
+import jax
 import numpy as np
 
 from hafjax import checkpoint
@@ -67,7 +68,10 @@ def _are_probabilities(scores: np.ndarray) -> bool:
 
 
 def evaluate_scores(
-  file: str, hierarchy: str, kind: str = 'lca_height'
+  file: str,
+  hierarchy: str,
+  kind: str = 'lca_height',
+  are: str = 'auto',
 ) -> dict[str, float]:
   """Metrics of an .npz file; see `metrics.evaluate`.
 
@@ -75,6 +79,8 @@ def evaluate_scores(
     file: with the arrays 'scores' [N, K] and 'labels' [N].
     hierarchy: a built-in name or a file, K classes.
     kind: of distances.
+    are: what the scores are, 'logits' or 'probabilities'; 'auto' takes what is
+      positive with rows of sum 1 for the latter.
 
   Raises:
     EvaluationError: if the file cannot be read or does not fit the hierarchy.
@@ -88,31 +94,26 @@ def evaluate_scores(
       f'{tree.num_classes} classes of {hierarchy}, got shape '
       f'{list(scores.shape)}.'
     )
-  if not np.issubdtype(labels.dtype, np.integer):
+  if not np.issubdtype(scores.dtype, np.floating):
     raise EvaluationError(
-      f'{file}: labels must be integers, the numbers of classes in '
-      f'{hierarchy}, got {labels.dtype}.'
+      f'{file}: scores must be floating-point numbers, got {scores.dtype}.'
     )
-  scores = scores.astype(np.float32, copy=False)
   if not np.isfinite(scores).all():
     rows = np.flatnonzero(~np.isfinite(scores).all(axis=1))
     raise EvaluationError(
       f'{file}: {len(rows):,} rows of scores are not finite, the first is row '
       f'{rows[0]}.'
     )
-  are_probabilities = _are_probabilities(scores)
-  logging.info(
-    'Scores of %d examples are taken for %s.',
-    len(labels),
-    'probabilities' if are_probabilities else 'logits',
-  )
+  if are == 'auto':
+    are = 'probabilities' if _are_probabilities(scores) else 'logits'
+    logging.info('The scores are taken for %s.', are)
   try:
     return metrics.evaluate(
       scores,
       labels,
       tree,
       tree.distances(kind),
-      are_probabilities=are_probabilities,
+      are_probabilities=are == 'probabilities',
     )
   except ValueError as error:
     raise EvaluationError(f'{file}: {error}') from error
@@ -123,15 +124,15 @@ def evaluate_scores(
 
 def runs_in(folders) -> list[pathlib.Path]:
   """Folders of runs that are done, in and below the given ones."""
-  found = []
+  found = {}
   for folder in folders:
     files = sorted(pathlib.Path(folder).rglob('results.json'))
     if not files:
       raise EvaluationError(
         f'{folder} holds no run that is done: results.json is missing.'
       )
-    found += [file.parent for file in files]
-  return found
+    found |= {file.parent.resolve(): None for file in files}
+  return list(found)
 
 
 def evaluate_run(
@@ -156,10 +157,10 @@ def evaluate_run(
   """
   config = train.recorded_config(
     folder,
-    ks=metrics.KS,
     collapse=dict(every=1, splits=splits, layers=layers),
     **changes,
   )
+  config.ks = sorted({*config.ks, *metrics.KS})
   data = data_lib.load(config)
   experiment = make_experiment(config, data)
   geometry_lib.check_layers(layers, experiment, data.image_shape)
@@ -168,23 +169,24 @@ def evaluate_run(
   )
   try:
     device = device_lib.Device(data)
-    batch_size = config.eval_batch_size
+    # Any multiple of the devices: batches are filled up.
+    count = jax.device_count()
+    batch_size = -(-config.get('eval_batch_size', 500) // count) * count
     evaluator = measure.Evaluator(experiment, data, device)
     geometry = geometry_lib.Geometry(experiment, data, device, batch_size)
     state = device.abstract_state(experiment)
+    records = []
     for step in run.steps():
-      kept = [
-        record
-        for record in run.history('collapse')
-        if record['step'] != step
-        or record['layer'] not in layers
-        or record['split'] not in splits
-      ]
-      run.rewrite(kept, 'collapse')
-      train.log_collapse(run, geometry, run.restore(step, state), config)
-    run.rewrite(
-      sorted(run.history('collapse'), key=lambda r: r['step']), 'collapse'
-    )
+      restored = run.restore(step, state)
+      records += train.collapse_records(geometry, restored, config)
+
+    def key(record):
+      return record['step'], record['split'], record['layer']
+
+    # What training has logged of other steps stays.
+    new = set(map(key, records))
+    records += [r for r in run.history('collapse') if key(r) not in new]
+    run.rewrite(sorted(records, key=lambda r: r['step']), 'collapse')
     results = run.results() | dict(distance=data.kind)
     best = run.restore(results['best_step'], state)
     for split in ('val', 'test'):
@@ -216,6 +218,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
   def names(value):
     return tuple(value.split(','))
 
+  def splits(value):
+    if not {*names(value)} <= {'train', 'val', 'test'}:
+      raise argparse.ArgumentTypeError("splits are 'train', 'val' and 'test'")
+    return names(value)
+
   what = parser.add_mutually_exclusive_group(required=True)
   what.add_argument(
     '--scores', help="an .npz file with the arrays 'scores' and 'labels'"
@@ -231,6 +238,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     default='lca_height',
     help='between classes, for --scores (default: %(default)s)',
   )
+  parser.add_argument(
+    '--scores_are',
+    choices=('auto', 'logits', 'probabilities'),
+    default='auto',
+    help='what they are; told from their sums by default',
+  )
   parser.add_argument('--output', help='a .json file to write, for --scores')
   parser.add_argument('--data_dir', help="where the runs' data is now")
   parser.add_argument(
@@ -241,7 +254,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
   )
   parser.add_argument(
     '--splits',
-    type=names,
+    type=splits,
     default=('train',),
     help='that collapse is measured on (default: train)',
   )
@@ -256,10 +269,15 @@ def main(args: argparse.Namespace):
         '--scores needs --hierarchy: a built-in name '
         f'({", ".join(hierarchy_lib.builtin_names())}) or a file.'
       )
-    found = evaluate_scores(args.scores, args.hierarchy, args.distance)
+    found = evaluate_scores(
+      args.scores, args.hierarchy, args.distance, args.scores_are
+    )
     print(_lines(found))
     if args.output:
-      checkpoint.write_json(pathlib.Path(args.output), found)
+      try:
+        checkpoint.write_json(pathlib.Path(args.output), found)
+      except OSError as error:
+        raise EvaluationError(f'{args.output}: {error.strerror}.') from error
     return
   changes = {
     field: getattr(args, field)

@@ -90,7 +90,7 @@ class Geometry:
     self, state: TrainState, split: str, layers: Sequence[str] = (FEATURES,)
   ) -> dict[str, collapse.ClassStatistics]:
     """Of each layer, over a whole split; float64 on the host."""
-    source, total = self._device.source(split), None
+    source = self._device.source(split)
     images = jax.ShapeDtypeStruct((1, *source[0].shape[1:]), source[0].dtype)
     shapes = jax.eval_shape(
       lambda state, images: {
@@ -114,16 +114,16 @@ class Geometry:
   def _prediction_step(self, found, state, source, indices, mask, means):
     images, labels = self._device.gather(source, indices)
     outputs = self._outputs(state, images)
-    probs = jax.nn.softmax(self._experiment.method.scores(outputs))
-    predictions = probs.argmax(axis=1)
+    scores = self._experiment.method.scores(outputs)
+    predictions = scores.argmax(axis=1)
     # What only fills up a batch is written nowhere.
     places = jnp.where(mask, indices, len(found['predictions']))
     new = dict(
       predictions=predictions,
-      confidences=probs.max(axis=1),
+      confidences=jax.nn.softmax(scores).max(axis=1),
       agree={
-        layer: collapse.nc4(predictions, _vectors(outputs, layer), mean)
-        for layer, mean in means.items()
+        layer: collapse.nc4(predictions, _vectors(outputs, layer), *given)
+        for layer, given in means.items()
       },
     )
     return jax.tree.map(
@@ -132,18 +132,17 @@ class Geometry:
       new,
     )
 
-  def _read_split(self, state, split, means) -> dict:
+  def _read_split(self, state, split, stats) -> dict:
     """Predictions, confidences and agreement with nearest means, [N] each."""
     size = self.num_examples(split)
     found = dict(
       predictions=np.zeros(size, np.int32),
       confidences=np.zeros(size, np.float32),
-      agree={layer: np.zeros(size, bool) for layer in means},
+      agree={layer: np.zeros(size, bool) for layer in stats},
     )
-    # A class that has no examples is nearest to nothing.
     means = {
-      layer: np.float32(np.where(stats.counts[:, None], stats.means, 1e18))
-      for layer, stats in means.items()
+      layer: (stats.means.astype(np.float32), stats.counts > 0)
+      for layer, stats in stats.items()
     }
     found, means = jax.device_put((found, means), self._device.whole)
     source = self._device.source(split)
@@ -239,20 +238,25 @@ def measures_of(
   Returns:
     'nc1' (by pseudo-inverse), 'nc1_svd', 'nc1_quotient', 'nc1_cdnv';
     'nc2_etf' of centred class means, 'nc2_orthogonal' of class means, and
-    'nc2_frame' of class means where there is a frame; 'deviation_mean' and
-    'deviation_std' of the angles of centred class means from the target, with
-    'raw_' of class means as they are, with 'classifier_' of the classifier's
-    rows; 'self_duality' of rows and centred class means, 'raw_self_duality' of
-    rows and class means, 'bias_relation'; 'feature_norm_mean' and '_std';
-    'class_norm_variation', the standard deviation of the lengths of centred
-    class means over their mean. {} if fewer than two classes have examples.
+    'nc2_frame' of class means where there is a frame; 'nc3_etf' of rows and
+    centred class means, 'nc3_frame' of rows and class means; 'deviation_mean'
+    and 'deviation_std' of the angles of centred class means from the target,
+    with 'raw_' of class means as they are, with 'classifier_' of the
+    classifier's rows; 'self_duality' of rows and centred class means,
+    'raw_self_duality' of rows and class means, 'bias_relation';
+    'feature_norm_mean' and '_std'; 'class_norm_variation', the standard
+    deviation of the lengths of centred class means over their mean. What is not
+    finite, where class means coincide, is left out; {} if fewer than two
+    classes have examples.
   """
   there = np.flatnonzero(stats.counts)
   if len(there) < 2:
     return {}
   rows = weights if frame is None else frame
   etf = frames.etf_similarity(len(there))
-  with jax.enable_x64(True):
+  # Where there is float64, which TPUs have not.
+  host = jax.local_devices(backend='cpu')[0]
+  with jax.enable_x64(True), jax.default_device(host):
     found = _measures(
       stats.present(),
       etf,
@@ -260,7 +264,9 @@ def measures_of(
       None if rows is None else rows[there],
       bias[there] if np.ndim(bias) else bias,
     )
-    return {name: float(value) for name, value in found.items()}
+    found = {name: float(value) for name, value in found.items()}
+  # JSON has no infinities.
+  return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 @jax.jit
@@ -284,6 +290,9 @@ def _measures(stats, etf, frame, rows, bias) -> dict[str, jax.Array]:
   angles = {'': centred, 'raw_': stats.means}
   if rows is not None:
     angles['classifier_'] = rows
+    found['nc3_etf'] = collapse.nc3(rows, centred, etf)
+    if frame is not None:
+      found['nc3_frame'] = collapse.nc3(rows, stats.means, frame @ frame.T)
     found['self_duality'] = collapse.self_duality(rows, centred)
     found['raw_self_duality'] = collapse.self_duality(rows, stats.means)
     found['bias_relation'] = collapse.bias_relation(

@@ -144,6 +144,7 @@ def train_and_evaluate(config, workdir: str) -> dict:
     workdir,
     checkpoint.describe(config, data),
     create=config.mode == 'train',
+    kept=_last_steps(config.keep_every, config, len(data.splits['train'])),
   )
   try:
     if config.mode == 'eval':
@@ -202,13 +203,20 @@ def recorded_config(workdir: str, **changes):
     **changes: fields that say where and how, such as `data_dir`.
 
   Raises:
-    CheckpointError: if there is no run.
+    CheckpointError: if there is no run, or one of before some field.
   """
   # The step and the model are used where there are no such configs, too.
   from ml_collections import config_dict
 
-  record = checkpoint.read_record(workdir)
-  return config_dict.ConfigDict(record['config'] | changes)
+  config = checkpoint.read_record(workdir)['config'] | changes
+  missing = [name for name in ('hierarchy', 'data_dir') if name not in config]
+  if missing:
+    raise checkpoint.CheckpointError(
+      f'The run in {workdir} is of an older version: its run.json has no '
+      f'config.{missing[0]}. Write it there ("" for the default), or train '
+      'again.'
+    )
+  return config_dict.ConfigDict(config)
 
 
 def _companions(rules, config, data) -> dict:
@@ -284,11 +292,11 @@ def _train(config, run, experiment, data) -> dict:
   progress = progress_lib.Progress(
     start, num_steps, batch_size, config.log_seconds
   )
-  # The last step of every so many epochs, and the last of all.
-  epochs = range(config.eval_every, config.num_epochs, config.eval_every)
-  pauses = {epoch * num_train // batch_size for epoch in epochs} | {num_steps}
+  pauses = _last_steps(config.eval_every, config, num_train) | {num_steps}
+  watched = _last_steps(config.collapse.every, config, num_train)
+  if config.collapse.every:
+    watched |= {num_steps}
   began = time.monotonic()
-  collapse_pauses = _collapse_pauses(config, num_train, num_steps)
   totals = trainer.zero_totals()
 
   # Nothing may travel to or from the devices unasked inside the loop.
@@ -320,8 +328,9 @@ def _train(config, run, experiment, data) -> dict:
           found['val_top1'],
           found['val_mistake_severity'],
         )
-        if step in collapse_pauses:
-          for record in log_collapse(run, geometry, state, config):
+        if step in watched:
+          for record in collapse_records(geometry, state, config):
+            run.log(record, 'collapse')
             writer.write_scalars(step, _curve(record))
         # Logged first: a kill in between repeats the log's line, and
         # rewinding drops it.
@@ -360,26 +369,22 @@ def _measure(evaluator, state, totals, config) -> dict:
   return found | {f'val_{name}': value for name, value in validation.items()}
 
 
-def _collapse_pauses(config, num_train: int, num_steps: int) -> set[int]:
-  """The last step of every so many epochs, and of all; none for 0."""
-  every = config.collapse.every
+def _last_steps(every: int, config, num_train: int) -> set[int]:
+  """The last step of every so many epochs; none for 0."""
   if not every:
     return set()
-  epochs = range(every, config.num_epochs, every)
-  return {epoch * num_train // config.batch_size for epoch in epochs} | {
-    num_steps
-  }
+  epochs = range(every, config.num_epochs + 1, every)
+  return {epoch * num_train // config.batch_size for epoch in epochs}
 
 
-def log_collapse(run, geometry, state, config) -> list[dict]:
-  """Measures a state's collapse as the config says, into `collapse.jsonl`."""
+def collapse_records(geometry, state, config) -> list[dict]:
+  """Measures of a state's collapse as the config asks for, for the log."""
   step = int(state.step)
   epoch = step * config.batch_size / geometry.num_examples('train')
   records = []
   for split in config.collapse.splits:
     for found in geometry.collapse(state, split, config.collapse.layers):
       record = dict(step=step, epoch=round(epoch, 3), **found)
-      run.log(record, 'collapse')
       records.append(record)
       shown = ('nc1', 'nc2_etf', 'deviation_mean', 'self_duality', 'nc4')
       logging.info(

@@ -250,3 +250,26 @@ def test_unknown_kinds_are_refused(call):
   stats = statistics(np.eye(3, dtype=np.float32), np.arange(3), 3)
   with pytest.raises(ValueError, match="got 'other'"):
     call(stats)
+
+
+def test_nothing_cancels_in_distances_to_means():
+  rng = np.random.default_rng(0)
+  means = rng.standard_normal((20, 16))
+  features = np.repeat(means, 5, axis=0) + 0.3 * rng.standard_normal((100, 16))
+  gaps = np.linalg.norm(features[:, None] - means, axis=2)
+  present = np.arange(20) != 7
+  nearest = np.where(present, gaps, np.inf).argmin(axis=1)
+  for offset in (0.0, 1e3):
+    shifted = np.where(present[:, None], means + offset, 0)
+    agree = collapse.nc4(
+      nearest, np.float32(features + offset), np.float32(shifted), present
+    )
+    assert agree.mean() > 0.97
+
+
+def test_classes_of_equal_means_leave_nc1_to_the_others():
+  # Two classes have collapsed into one: of rank 1, not 2.
+  features = np.array([[1.0, 0], [1, 0], [1, 0], [-1, 0.5], [-1, -0.5]])
+  with jax.enable_x64(True):
+    stats = statistics(features, np.array([0, 1, 0, 2, 2]), 3)
+    assert collapse.nc1(stats, 'svd') == pytest.approx(collapse.nc1(stats))

@@ -227,12 +227,53 @@ def test_classes_without_examples(run):
   assert geometry.measures_of(stats.replace(counts=0 * counts)) == {}
 
 
+def test_what_is_not_finite_is_left_out():
+  stats = collapse.ClassStatistics.create(3, 2).update(
+    np.float32([[1, 0], [1, 0], [0, 1], [0, 1]]), np.array([0, 1, 2, 2])
+  )
+  found = geometry.measures_of(stats.astype(np.float64))
+  assert np.isfinite(list(found.values())).all()
+  assert 'nc1_cdnv' not in found and found['nc1'] == 0
+
+
+def test_checkpoints_stay_where_asked_for(tmp_path):
+  config = helpers.tiny_config('haframe', keep_every=1, ks=(1, 2))
+  train.train_and_evaluate(config, tmp_path)
+  evaluate.evaluate_run(tmp_path)
+  assert [r['step'] for r in records(tmp_path)] == [15, 30, 45]
+  # Ranks that the run was to report stay.
+  results = json.loads((tmp_path / 'results.json').read_text())
+  assert {'hops@2', 'hops@10'} <= results['test'].keys()
+
+
+def test_damaged_logs_and_old_runs_are_told(run, tmp_path):
+  folder, _, experiment, data = run
+  file = folder / 'metrics.jsonl'
+  content = file.read_text()
+  try:
+    file.write_text(content.replace('{"step": 30', '{"st'))
+    workdir = checkpoint.Workdir(
+      folder, checkpoint.describe(watched('haframe'), data)
+    )
+    with pytest.raises(checkpoint.CheckpointError, match='line 2 is damaged'):
+      workdir.rewind_log(45)
+    workdir.close()
+  finally:
+    file.write_text(content)
+  record = json.loads((folder / 'run.json').read_text())
+  del record['config']['hierarchy']
+  (tmp_path / 'run.json').write_text(json.dumps(record))
+  with pytest.raises(checkpoint.CheckpointError, match='an older version'):
+    train.recorded_config(tmp_path)
+
+
 def test_bad_settings_are_told_before_training(tmp_path):
   for overrides, words in (
     ({'collapse.layers': ('features', 'level9')}, "no layer 'level9'"),
     ({'collapse.splits': ('holdout',)}, "'train', 'val' and 'test'"),
     ({'collapse.every': -1}, 'collapse.every'),
     ({'eval_every': 2, 'collapse.every': 3}, 'a multiple of eval_every'),
+    ({'eval_every': 2, 'keep_every': 3}, 'a multiple of eval_every'),
   ):
     config = watched('haframe', **overrides)
     with pytest.raises(

@@ -3,6 +3,7 @@
 import hypothesis
 from hypothesis import strategies as st
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -366,3 +367,48 @@ def test_classes_are_ranked_on_the_host_as_by_top_k(dtype):
   found = ranking.ranked_on_host(scores)
   wanted = np.argsort(-scores, axis=1, kind='stable')
   np.testing.assert_array_equal(found, wanted)
+
+
+def test_calibration_of_many_examples_in_few_digits():
+  rng = np.random.default_rng(0)
+  probs = rng.dirichlet(np.ones(3), 300_000).astype(np.float32)
+  # Right as often as it claims to be.
+  claims = probs.max(axis=1)
+  labels = np.where(rng.random(len(probs)) < claims, probs.argmax(1), -1)
+  exact = metrics.calibration_error(probs.astype(np.float64), labels)
+  assert exact[0] < 0.003
+  assert metrics.calibration_error(probs, labels) == pytest.approx(exact)
+  half = metrics.calibration_error(jnp.asarray(probs, jnp.bfloat16), labels)
+  assert half[0] == pytest.approx(exact[0], abs=0.003)
+
+
+def test_half_precision_is_raised():
+  rng = np.random.default_rng(0)
+  tree = hierarchy_lib.load_hierarchy('cifar100')
+  probs = rng.dirichlet(np.full(100, 0.1), 300).astype(np.float16)
+  labels = rng.integers(0, 100, 300)
+  found = [
+    metrics.evaluate(p, labels, tree, are_probabilities=True)
+    for p in (probs, probs.astype(np.float32))
+  ]
+  assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_a_single_class_has_metrics():
+  tree = hierarchy_lib.Hierarchy.from_paths(['r/a'])
+  found = metrics.evaluate(np.ones((3, 1), np.float32), np.zeros(3, int), tree)
+  assert np.isfinite(list(found.values())).all()
+  assert found['top1'] == found['hier_precision@1'] == found['hops'] == 1
+
+
+def test_zeros_of_both_signs_are_ties():
+  tree = hierarchy_lib.Hierarchy.from_paths(['r/a', 'r/b'])
+  scores = np.array([[-0.0, 0.0], [0.0, -0.0]], np.float32)
+  for measure in (
+    metrics.evaluate(scores, np.zeros(2, int), tree),
+    metrics.hierarchical_metrics(scores, np.zeros(2, int), tree.distances()),
+  ):
+    assert measure['top1'] == 1
+  np.testing.assert_array_equal(
+    metrics.hops(scores, np.zeros(2, int), tree.distances()), [1, 1]
+  )

@@ -16,7 +16,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 import numpy as np
 
 from hafjax.collapse import statistics
@@ -61,11 +61,10 @@ def nc1(
   if kind == 'quotient':
     return jnp.trace(stats.within) / jnp.trace(between)
   values, vectors = jnp.linalg.eigh(between)
-  if kind == 'pinv':
-    kept = values > len(values) * jnp.finfo(values.dtype).eps * values[-1]
-  elif kind == 'svd':
-    kept = jnp.arange(len(values)) > len(values) - num_classes
-  else:
+  kept = values > len(values) * jnp.finfo(values.dtype).eps * values[-1]
+  if kind == 'svd':
+    kept &= jnp.arange(len(values)) > len(values) - num_classes
+  elif kind != 'pinv':
     raise ValueError(
       f"kind must be 'pinv', 'svd', 'quotient' or 'cdnv', got {kind!r}."
     )
@@ -110,6 +109,10 @@ def _scaled(array):
   return array / jnp.linalg.norm(array)
 
 
+def _gram_distance(products, target_gram):
+  return jnp.linalg.norm(_scaled(products) - _scaled(target_gram))
+
+
 def nc2(
   vectors: Float[Array, 'k d'], target_gram: Float[Array, 'k k']
 ) -> Float[Array, '']:
@@ -121,7 +124,7 @@ def nc2(
       simplex ETF, the identity for an orthogonal frame, a diagonal of squared
       lengths for a general orthogonal frame, or any frame's (A, B).
   """
-  return nc3(vectors, vectors, target_gram)
+  return _gram_distance(vectors @ vectors.T, target_gram)
 
 
 def frame_deviation(
@@ -195,9 +198,7 @@ def nc3(
     class_means: H, centred (A) or not (B), [K, d].
     target_gram: G, wanted products up to a factor, [K, K].
   """
-  return jnp.linalg.norm(
-    _scaled(classifier @ class_means.T) - _scaled(target_gram)
-  )
+  return _gram_distance(classifier @ class_means.T, target_gram)
 
 
 def self_duality(
@@ -266,23 +267,30 @@ def nc4(
   predictions: Int[Array, 'b'],
   features: Float[Array, 'b d'],
   class_means: Float[Array, 'k d'],
-) -> Float[Array, 'b']:
+  present: Bool[Array, 'k'] | None = None,
+) -> Bool[Array, 'b']:
   """Whether the classifier chooses the class of the nearest mean.
 
   Args:
     predictions: of the classifier, classes, int[B].
     features: [B, d].
     class_means: not centred, [K, d].
+    present: which classes have a mean, bool[K]; all by default.
 
   Returns:
     bool[B]; NC4 is its mean.
   """
-  # |x - m|^2 less |x|^2, which all classes share.
+  if present is None:
+    present = jnp.ones(len(class_means), bool)
+  # Centred, for else much cancels in |x - m|^2, which is taken less |x|^2.
+  centre = class_means.mean(axis=0, where=present[:, None])
+  features, class_means = features - centre, class_means - centre
   products = jnp.matmul(
     features, class_means.T, precision=jax.lax.Precision.HIGHEST
   )
-  nearest = jnp.argmin(jnp.sum(class_means**2, axis=1) - 2 * products, axis=1)
-  return nearest == predictions
+  distances = jnp.sum(class_means**2, axis=1) - 2 * products
+  distances = jnp.where(present, distances, jnp.inf)
+  return jnp.argmin(distances, axis=1) == predictions
 
 
 def outlier_deviation(

@@ -53,11 +53,15 @@ def calibration_error(
     Over bins, the mean (by examples) and the maximum of the gap between
     accuracy and mean confidence: Guo et al., ICML 2017 (arXiv 1706.04599).
   """
-  probs = jnp.asarray(probs)
-  weight = jnp.ones(len(probs), probs.dtype)
-  sums = calibration_sums(probs, jnp.asarray(labels), weight, num_bins)
-  found = calibration_metrics(
-    {name: np.asarray(value, np.float64) for name, value in sums.items()},
-    len(probs),
+  # On the host, in float64: a sum over all examples outgrows float32.
+  probs, labels = np.asarray(probs, np.float64), np.asarray(labels)
+  confidence, right = probs.max(axis=1), probs.argmax(axis=1) == labels
+  bins = np.ceil(confidence * num_bins).astype(int) - 1
+  bins = np.clip(bins, 0, num_bins - 1)
+  count, confidence, hits = (
+    np.bincount(bins, values, num_bins)
+    for values in (np.ones(len(probs)), confidence, right)
   )
+  sums = dict(count=count, confidence=confidence, hits=hits)
+  found = calibration_metrics(sums, len(probs))
   return found['ece'], found['mce']

@@ -85,9 +85,11 @@ def evaluation_sums(
   mask = jnp.ones(len(labels), bool) if mask is None else mask
   dtype = jnp.promote_types(scores.dtype, jnp.float32)
   weight = mask.astype(dtype)
-  probs = jax.nn.softmax(scores.astype(dtype)) if probs is None else probs
+  if probs is None:
+    probs = jax.nn.softmax(scores.astype(dtype))
+  probs = probs.astype(dtype)
   if ranked is None:
-    _, ranked = jax.lax.top_k(scores, scores.shape[1])
+    ranked = ranking_lib.ranked(scores, scores.shape[1])
   return dict(
     ranking_lib.sums_of_ranked(ranked, labels, truth.ranking, weight),
     hops=weight @ order_lib.hops_of_ranked(ranked, labels, truth.order, dtype),
@@ -166,6 +168,11 @@ def evaluate(
   """
   labels = np.asarray(labels)
   num_classes = hierarchy.num_classes
+  if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+    raise ValueError(
+      'labels must be integers of shape [N], the numbers of classes, got '
+      f'{labels.dtype} of shape {list(labels.shape)}.'
+    )
   if np.shape(scores) != (len(labels), num_classes):
     raise ValueError(
       f'scores must be of shape [{len(labels)}, {num_classes}], a row for each '
@@ -180,14 +187,14 @@ def evaluate(
       f'{labels.max()}.'
     )
   truth = jax.device_put(Truth.create(hierarchy, distances, ks))
-  total, on_cpu = None, jax.default_backend() == 'cpu'
+  total = None
   batch_size = min(batch_size, len(labels))
   for start in range(0, len(labels), batch_size):
     rows = np.arange(start, start + batch_size)
     mask = rows < len(labels)
     rows = np.minimum(rows, len(labels) - 1)
     batch = np.asarray(scores[rows])
-    ranked = ranking_lib.ranked_on_host(batch) if on_cpu else None
+    ranked = ranking_lib.ranked_on_host(batch)
     sums = _batch_sums(
       batch, labels[rows], truth, mask, ranked, are_probabilities
     )

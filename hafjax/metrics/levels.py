@@ -52,11 +52,13 @@ def level_predictions(
     int[B, H], nodes at depths 1 to H (a class less deep stands for itself);
     ties go to the lower node.
   """
+  probs = probs.astype(jnp.promote_types(probs.dtype, jnp.float32))
   sums = tree_sums.up(tree_sums.on_leaves(probs, hierarchy), hierarchy)
   is_leaf = np.zeros(hierarchy.num_nodes, bool)
   is_leaf[hierarchy.leaves] = True
   # The likeliest of the classes that have ended above a level, if any.
-  ended, ended_sum = jnp.zeros(len(probs), int), jnp.full(len(probs), -1.0)
+  ended = jnp.zeros(len(probs), int)
+  ended_sum = jnp.full(len(probs), -1.0, probs.dtype)
   found = []
   for block in hierarchy.levels[1:]:
     nodes, largest = _likeliest(sums[:, block], block.start)

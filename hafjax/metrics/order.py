@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 import numpy as np
 
+from hafjax.metrics import ranking as ranking_lib
+
 
 @flax.struct.dataclass
 class Order:
@@ -34,16 +36,21 @@ class Order:
   def create(
     cls, distances: Num[np.ndarray, 'k k'], ks: Sequence[int]
   ) -> 'Order':
-    """From distances, on the host; float64."""
+    """From distances, on the host."""
     distances = np.asarray(distances)
+    if np.issubdtype(distances.dtype, np.integer) and distances.max() < 2**15:
+      distances = distances.astype(np.int16)  # Sorted ten times as fast.
     by_distance = np.argsort(distances, axis=1, kind='stable')
     ordered = np.take_along_axis(distances, by_distance, axis=1)
     new = np.zeros(distances.shape, bool)
     new[:, 1:] = np.diff(ordered, axis=1) > 0
-    expected = np.cumsum(new, axis=1, dtype=np.int32)
+    ranks_type = np.int16 if distances.shape[1] < 2**15 else np.int32
+    expected = np.cumsum(new, axis=1, dtype=ranks_type)
     ranks = np.empty_like(expected)
     np.put_along_axis(ranks, by_distance, expected, axis=1)
     weights = _weights(expected, new)
+    if not jax.config.jax_enable_x64:
+      weights = weights.astype(np.float32)
     errors = [np.abs(expected[:, :k] - expected[:, :k][:, ::-1]) for k in ks]
     worst = [np.sum(weights[:, : e.shape[1]] * e, axis=1) for e in errors]
     return cls(ranks, expected, weights, np.stack(worst, axis=1), tuple(ks))
@@ -67,7 +74,8 @@ def hops_of_ranked(
 ) -> Float[Array, 'b p']:
   """HOPS@k for each of the order's ks, of classes in their order."""
   found = jnp.asarray(order.ranks)[labels[:, None], ranked]
-  missed = jnp.abs(found - jnp.asarray(order.expected)[labels]).astype(dtype)
+  missed = found - jnp.asarray(order.expected)[labels]
+  missed = jnp.abs(missed).astype(dtype)
   missed = jnp.asarray(order.weights, dtype)[labels] * missed
   lost = jnp.stack([missed[:, :k].sum(axis=1) for k in order.ks], axis=1)
   worst = jnp.asarray(order.worst, dtype)[labels]
@@ -115,5 +123,5 @@ def hops(
 @jax.jit
 def _jitted_hops(scores, labels, order):
   dtype = jnp.promote_types(scores.dtype, jnp.float32)
-  _, ranked = jax.lax.top_k(scores, scores.shape[1])
+  ranked = ranking_lib.ranked(scores, scores.shape[1])
   return hops_of_ranked(ranked, labels, order, dtype)[:, 0]

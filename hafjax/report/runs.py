@@ -134,7 +134,18 @@ def find(workdirs: Sequence[pathlib.Path]) -> list[Run]:
         f'The runs in {runs[0].folder} and {run.folder} have different classes '
         'or hierarchies: make a report of each.'
       )
+    if _distances(run) != _distances(runs[0]):
+      raise ReportError(
+        f'The runs in {runs[0].folder} and {run.folder} have different '
+        'distances between classes: make a report of each.'
+      )
   return runs
+
+
+def _distances(run: Run) -> tuple:
+  """What distances a run was measured by."""
+  record = run.record
+  return record['config'].get('distance'), record.get('distances')
 
 
 def _listed(items: Iterable[Any]) -> str:

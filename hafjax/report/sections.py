@@ -242,7 +242,11 @@ def comparison(context: Context) -> str:
     for metric, value in next(iter(values.values()))[0].items()
     if metric not in tables.COLUMNS and isinstance(value, int | float)
   ]
-  others = tables.shared(values, numbers)
+  # Inference rules have fewer metrics: rows of methods' own.
+  own = {row: seeds for row, seeds in groups.items() if row in context.methods}
+  others = tables.shared(
+    {row: list(seeds.values()) for row, seeds in own.items()}, numbers
+  )
   content = [
     _note(
       f'Metrics of the {context.split} split, of the checkpoint that is best '
@@ -256,7 +260,7 @@ def comparison(context: Context) -> str:
   if others:
     content.append(
       markup.details(
-        f'More metrics ({len(others)})', _means(context, groups, others)
+        f'More metrics ({len(others)})', _means(context, own, others)
       )
     )
   selective = tables.selective_cells(results, context.split)
