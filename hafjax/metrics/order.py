@@ -40,20 +40,29 @@ class Order:
     distances = np.asarray(distances)
     if np.issubdtype(distances.dtype, np.integer) and distances.max() < 2**15:
       distances = distances.astype(np.int16)  # Sorted ten times as fast.
-    by_distance = np.argsort(distances, axis=1, kind='stable')
-    ordered = np.take_along_axis(distances, by_distance, axis=1)
-    new = np.zeros(distances.shape, bool)
-    new[:, 1:] = np.diff(ordered, axis=1) > 0
-    ranks_type = np.int16 if distances.shape[1] < 2**15 else np.int32
-    expected = np.cumsum(new, axis=1, dtype=ranks_type)
-    ranks = np.empty_like(expected)
-    np.put_along_axis(ranks, by_distance, expected, axis=1)
-    weights = _weights(expected, new)
-    if not jax.config.jax_enable_x64:
-      weights = weights.astype(np.float32)
-    errors = [np.abs(expected[:, :k] - expected[:, :k][:, ::-1]) for k in ks]
-    worst = [np.sum(weights[:, : e.shape[1]] * e, axis=1) for e in errors]
-    return cls(ranks, expected, weights, np.stack(worst, axis=1), tuple(ks))
+    dtype = np.float64 if jax.config.jax_enable_x64 else np.float32
+    # A few rows at a time, for what is thrown away is large.
+    parts = [
+      _rows(distances[start : start + 128], ks, dtype)
+      for start in range(0, len(distances), 128)
+    ]
+    return cls(*map(np.concatenate, zip(*parts, strict=True)), tuple(ks))
+
+
+def _rows(distances, ks, dtype) -> tuple[np.ndarray, ...]:
+  """Ranks, expected, weights and worst of some classes."""
+  by_distance = np.argsort(distances, axis=1, kind='stable')
+  ordered = np.take_along_axis(distances, by_distance, axis=1)
+  new = np.zeros(distances.shape, bool)
+  new[:, 1:] = np.diff(ordered, axis=1) > 0
+  ranks_type = np.int16 if distances.shape[1] < 2**15 else np.int32
+  expected = np.cumsum(new, axis=1, dtype=ranks_type)
+  ranks = np.empty_like(expected)
+  np.put_along_axis(ranks, by_distance, expected, axis=1)
+  weights = _weights(expected, new)
+  errors = [np.abs(expected[:, :k] - expected[:, :k][:, ::-1]) for k in ks]
+  worst = [np.sum(weights[:, : e.shape[1]] * e, axis=1) for e in errors]
+  return ranks, expected, weights.astype(dtype), np.stack(worst, axis=1)
 
 
 def _weights(expected, new) -> np.ndarray:
@@ -64,7 +73,8 @@ def _weights(expected, new) -> np.ndarray:
   last = np.where(is_last, places, places[-1])[:, ::-1]
   last = np.minimum.accumulate(last, axis=1)[:, ::-1]
   fraction = (places - first) / (last - first + 1)
-  start = 2.0**-expected
+  halves = 0.5 ** np.arange(expected.max() + 2.0)
+  start = halves[expected]
   end = np.where(expected == expected[:, -1:], 0.0, start / 2)
   return np.where(expected, start + (end - start) * fraction, 1.0)
 
