@@ -662,6 +662,63 @@ def test_settings_together_are_settings_alone():
   assert together.history[0, -1] == together.objective[0]
 
 
+def test_measures_are_those_of_the_points_on_the_way():
+  rng = np.random.default_rng(0)
+  start = ((rng.standard_normal((3, 3)),), rng.standard_normal((3, 4)), None)
+  settings = small_settings() | dict(start=start)
+  found = ufm.optimise(
+    **settings,
+    measure=lambda point: dict(first=point[0][0], total=point[1].sum()),
+    measure_at=(0, 7, 7, 100),
+  )
+  assert found.measures['total'].shape == (4,)
+  for slot, steps in enumerate((0, 7, 7, 30)):
+    there = ufm.optimise(**settings | dict(steps=steps))
+    first, total = there.weights[0], there.features.sum()
+    np.testing.assert_allclose(found.measures['first'][slot], first, atol=1e-12)
+    np.testing.assert_allclose(found.measures['total'][slot], total, atol=1e-12)
+
+
+def test_measures_have_an_axis_of_settings():
+  found = ufm.optimise(
+    **small_settings() | dict(weight_decays=np.array([[0.02], [0.05]])),
+    starts=2,
+    measure=lambda point: point[1],
+    measure_at=(3, 30),
+  )
+  assert found.measures.shape == (2, 2, 3, 4)
+  np.testing.assert_array_equal(found.measures[:, -1], found.features)
+  assert ufm.optimise(**small_settings()).measures is None
+
+
+@pytest.mark.parametrize('name', ['P15', 'P07', 'P25'])
+def test_collapse_by_layer_is_zero_at_a_minimum_alone(name, x64):
+  settings = settings_of(acceptance()[name])
+  exact = ufm.minimum(**settings)
+  measure = jax.jit(ufm.collapse_by_layer(exact, settings['class_counts']))
+  found = measure((exact.weights, exact.features, exact.bias))
+  for values in found.values():
+    assert values.shape == (len(exact.weights),)
+    np.testing.assert_allclose(values, 0, atol=1e-7)
+  rng = np.random.default_rng(0)
+  weights = list(exact.weights)
+  weights[-1] = weights[-1] + 0.1 * rng.standard_normal(weights[-1].shape)
+  moved = measure((weights, exact.features, exact.bias))
+  # Of the last matrix, all classifiers are made, and no features.
+  assert min(moved['nc2_classifier'].min(), moved['nc3'].min()) > 1e-3
+  np.testing.assert_allclose(moved['nc2_means'], 0, atol=1e-7)
+  features = exact.features + 0.1 * rng.standard_normal(exact.features.shape)
+  moved = measure((exact.weights, features, exact.bias))
+  assert min(moved['nc1'].min(), moved['nc2_means'].min()) > 1e-3
+  np.testing.assert_allclose(moved['nc2_classifier'], 0, atol=1e-7)
+
+
+def test_collapse_by_layer_needs_rows_along_class_means():
+  settings = settings_of(acceptance()['P18'])
+  with pytest.raises(ValueError, match='classes of equal size'):
+    ufm.collapse_by_layer(ufm.minimum(**settings), settings['class_counts'])
+
+
 def test_single_precision_is_near():
   double = ufm.optimise(**small_settings(), starts=3)
   single = ufm.optimise(**small_settings(), starts=3, dtype=np.float32)

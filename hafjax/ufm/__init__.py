@@ -26,6 +26,7 @@ from hafjax.ufm.closed_form import Minimum
 from hafjax.ufm.closed_form import minimum
 from hafjax.ufm.cross_entropy import two_class_threshold
 from hafjax.ufm.fixed import fixed_classifier
+from hafjax.ufm.layers import collapse_by_layer
 from hafjax.ufm.model import objective
 from hafjax.ufm.modes import NoClosedForm
 from hafjax.ufm.modes import collapse_threshold
@@ -36,6 +37,7 @@ __all__ = [
   'Found',
   'Minimum',
   'NoClosedForm',
+  'collapse_by_layer',
   'collapse_threshold',
   'fixed_classifier',
   'minimum',

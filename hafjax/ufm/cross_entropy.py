@@ -21,7 +21,7 @@ from hafjax.ufm.modes import no_closed_form
 
 # For K classes at depth M, the range of kappa = (n Lambda)^(1 / (M + 1)) in
 # which searches over all parameters (40 to 150 starts each) ended at the best
-# of `_candidates`. No proof.
+# of `candidates`. No proof.
 _SEARCHED = {
   (3, 2): (0.0, math.inf),
   (3, 3): (0.0, math.inf),
@@ -93,7 +93,7 @@ def _etf_modes(problem: Problem) -> Modes:
     scale, value = _shallow_etf(num_classes, log_kappa)
     threshold = 1 / num_classes
   else:
-    scale, value = _best_scale(_etf(num_classes), log_kappa, depth)
+    scale, value = best_scale(_etf(num_classes), log_kappa, depth)
     threshold = two_class_threshold(depth)
   collapse_at = np.full(num_classes, threshold ** (depth + 1) / size)
   collapse_at[-1] = 0.0
@@ -148,8 +148,8 @@ def _searched_modes(problem: Problem) -> Modes:
       f'{num_classes} classes at kappa = (n Lambda)^(1 / (M + 1)) = '
       f'{math.exp(log_kappa):.3g}',
     )
-  patterns = _candidates(num_classes)
-  found = [_best_scale(pattern, log_kappa, depth) for pattern in patterns]
+  patterns = candidates(num_classes)
+  found = [best_scale(pattern, log_kappa, depth) for pattern in patterns]
   best = min(range(len(found)), key=lambda i: found[i][1])
   scale, value = found[best]
   unknown = np.full(num_classes, np.nan)
@@ -157,7 +157,7 @@ def _searched_modes(problem: Problem) -> Modes:
   return _modes_of(means, problem.sizes, None, value, unknown, 'search')
 
 
-def _candidates(num_classes) -> list[np.ndarray]:
+def candidates(num_classes) -> list[np.ndarray]:
   """The simplex ETF, and 1, ..., K / 2 antipodal pairs with the rest at zero.
 
   All K / 2 pairs are the cross-polytope.
@@ -171,7 +171,7 @@ def _candidates(num_classes) -> list[np.ndarray]:
   return patterns
 
 
-def _best_scale(pattern, log_kappa, depth) -> tuple[float, float]:
+def best_scale(pattern, log_kappa, depth) -> tuple[float, float]:
   """The scale a at which logits a times pattern are lowest, and the objective.
 
   The mean over classes of the cross-entropy, plus (M + 1) / 2 kappa a^p times

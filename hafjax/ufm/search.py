@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Direct optimisation of all weights and features, from many random starts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jax import flatten_util
 import jax.numpy as jnp
-from jaxtyping import ArrayLike, Float
+from jaxtyping import ArrayLike, Float, PyTree
 import numpy as np
 import optax
 
@@ -25,6 +25,7 @@ _MOMENTUM = 0.9
 _SCALES = (0.5, 2.0)
 
 Point = tuple[Sequence[ArrayLike], ArrayLike, ArrayLike | None]
+Measure = Callable[[Point], PyTree]
 
 
 class Found(NamedTuple):
@@ -44,6 +45,8 @@ class Found(NamedTuple):
       critical levels, or starts that have not converged.
     zero_objective: of all-zero weights and features under their best bias; nan
       where it was not tried.
+    measures: what `measure` gave of its start at each of `measure_at`, arrays
+      with a leading axis [len(measure_at)]; None if there was none.
   """
 
   objective: Float[np.ndarray, '*s']
@@ -54,6 +57,7 @@ class Found(NamedTuple):
   gradient: Float[np.ndarray, '*s']
   objectives: Float[np.ndarray, '*s r']
   zero_objective: Float[np.ndarray, '*s']
+  measures: PyTree = None
 
 
 def optimise(
@@ -73,6 +77,8 @@ def optimise(
   learning_rate: float = 0.1,
   start: Point | None = None,
   feature_norm: float | None = None,
+  measure: Measure | None = None,
+  measure_at: Sequence[int] = (),
   dtype: np.typing.DTypeLike = np.float64,
 ) -> Found:
   """Minimises `objective` directly; one compiled call for all starts.
@@ -102,6 +108,11 @@ def optimise(
     start: (weights, features, bias) to start from alone, in the place of
       random starts and zero.
     feature_norm: if given, all features have this norm.
+    measure: a function of a point (weights, features, bias) that gives arrays,
+      such as `collapse_by_layer`'s, to watch on the way. Each new function is
+      compiled anew.
+    measure_at: the numbers of steps after which it is called; the last point's
+      value stands for all that come later.
     dtype: float64, whatever JAX's x64 flag says, or float32, whose gradients
       seldom fall below a tolerance of 1e-6.
 
@@ -133,12 +144,19 @@ def optimise(
       feature_norm,
       learning_rate,
       tolerance,
+      np.asarray(measure_at, int),
       loss=loss,
       method=method,
       steps=steps,
+      measure=measure or _nothing,
     )
   found = _best(jax.tree.map(np.asarray, ends), with_zero)
   return found if batched else jax.tree.map(lambda x: x[0], found)
+
+
+def _nothing(point):
+  """The measure of those who ask for none."""
+  del point
 
 
 def _widths(class_counts, dims, bias, loss) -> tuple[int, ...]:
@@ -217,9 +235,12 @@ class _Ends(NamedTuple):
   objective: jax.Array
   gradient: jax.Array
   history: jax.Array
+  measures: Any
 
 
-@functools.partial(jax.jit, static_argnames=('loss', 'method', 'steps'))
+@functools.partial(
+  jax.jit, static_argnames=('loss', 'method', 'steps', 'measure')
+)
 def _descend(
   points,
   decays,
@@ -227,10 +248,12 @@ def _descend(
   feature_norm,
   learning_rate,
   tolerance,
+  measure_at,
   *,
   loss,
   method,
   steps,
+  measure,
 ) -> _Ends:
   """Runs every start under every setting until all of them have converged."""
   optimiser = optax.lbfgs()
@@ -278,26 +301,54 @@ def _descend(
     """Over settings, and their starts under the same decays."""
     return jax.vmap(jax.vmap(function, (0, None)))
 
+  def measures_of(flat):
+    return every(lambda flat, _: measure(point_of(flat)))(flat, decays)
+
+  def noted(measured, slots, flat):
+    """With the measures of these points in the slots, bool[T]."""
+    return jax.tree.map(
+      lambda old, new: jnp.where(slots.reshape(-1, *[1] * new.ndim), new, old),
+      measured,
+      measures_of(flat),
+    )
+
   def more(carry):
-    count, _, _, arrived = carry
+    count, _, _, _, arrived = carry
     return (count < steps) & ~jnp.all(arrived)
 
   def body(carry):
-    count, points, history, _ = carry
+    count, points, history, measured, _ = carry
+    # They are costly, and most steps have no slot.
+    slots = measure_at == count
+    measured = jax.lax.cond(
+      jnp.any(slots), noted, lambda *args: args[0], measured, slots, points[0]
+    )
     points, value, arrived = every(step)(points, decays)
-    return count + 1, points, history.at[count].set(value), arrived
+    history = history.at[count].set(value)
+    return count + 1, points, history, measured, arrived
 
   flat = jnp.tile(starts, (len(decays[1]), 1, 1))
   state = jax.vmap(jax.vmap(optimiser.init))(flat)
   lanes = flat.shape[:2]
   history = jnp.zeros((steps + 1, *lanes), flat.dtype)
-  carry = (0, (flat, state), history, jnp.zeros(lanes, bool))
-  count, (flat, _), history, _ = jax.lax.while_loop(more, body, carry)
+  measured = jax.tree.map(
+    lambda x: jnp.zeros((len(measure_at), *x.shape), x.dtype),
+    jax.eval_shape(measures_of, flat),
+  )
+  carry = (0, (flat, state), history, measured, jnp.zeros(lanes, bool))
+  count, (flat, _), history, measured, _ = jax.lax.while_loop(more, body, carry)
   value, _, size = every(evaluate)(flat, decays)
   passed = jnp.arange(steps + 1)[:, None, None] < count
   history = jnp.where(passed, history, value)
   points = jax.vmap(jax.vmap(point_of))(flat)
-  return _Ends(points, value, size, jnp.moveaxis(history, 0, -1))
+  measured = noted(measured, measure_at >= count, flat)
+  return _Ends(
+    points,
+    value,
+    size,
+    jnp.moveaxis(history, 0, -1),
+    jax.tree.map(lambda x: jnp.moveaxis(x, 0, 2), measured),
+  )
 
 
 def _best(ends: _Ends, with_zero: bool) -> Found:
@@ -310,6 +361,7 @@ def _best(ends: _Ends, with_zero: bool) -> Found:
     raise ValueError('All starts diverged: lower learning_rate.')
   best = (np.arange(len(values)), values.argmin(axis=1))
   weights, features, bias = jax.tree.map(lambda x: x[best], ends.points)
+  measures = jax.tree.map(lambda x: x[best], ends.measures)
   return Found(
     ends.objective[best],
     weights,
@@ -319,4 +371,5 @@ def _best(ends: _Ends, with_zero: bool) -> Found:
     ends.gradient[best],
     objectives,
     zero,
+    measures,
   )

@@ -1,0 +1,239 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+import functools
+import math
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+from experiments import deep_linear
+from hafjax import frames
+from hafjax import hierarchy as hierarchy_lib
+from hafjax import ufm
+
+
+def test_layers_collapse_to_orthogonal_vectors_of_the_predicted_lengths():
+  counts = (6, 3, 2)
+  exact, found, steps = deep_linear.watched_descent(
+    counts, depth=2, width=5, decay=0.02, starts=2, steps=400
+  )
+  measures = found.measures
+  assert all(len(values) == len(steps) for values in measures.values())
+  assert found.objective == pytest.approx(exact.objective, abs=1e-12)
+  for key in ('nc1', 'nc2_means', 'nc2_classifier', 'nc3'):
+    assert measures[key].shape[1] == 2
+    assert measures[key][0].min() > 0.01
+    assert measures[key][-1].max() < 1e-5
+  # n^(1/2) |h| is the singular value t^(1/2) / lambda_H^(1/2) of the features.
+  np.testing.assert_allclose(
+    measures['lengths'][-1] * np.sqrt(counts),
+    exact.feature_singular_values,
+    atol=1e-6,
+  )
+
+
+def test_narrow_layers_keep_the_largest_classes():
+  search = deep_linear.search_width(
+    2, class_counts=(6, 3, 2), decay=0.02, depth=2, starts=8
+  )
+  np.testing.assert_allclose(search.values, search.predicted, atol=1e-5)
+  assert (search.values > 0.1).tolist() == [True, True, False]
+  wide = ufm.minimum((6, 3, 2), (6, 6), (0.02,) * 2, 0.02)
+  np.testing.assert_allclose(
+    search.predicted[:2], wide.singular_values[:2], atol=1e-12
+  )
+
+
+def test_pairs_replace_the_etf_as_the_decay_grows():
+  search = deep_linear.search_pairs(4, 2, np.array([0.008, 0.03]), starts=10)
+  # The threshold of four classes at depth 2 is 0.0117605.
+  assert (search.etf < search.pairs).tolist() == [True, False]
+  np.testing.assert_allclose(
+    search.found, np.minimum(search.etf, search.pairs), rtol=1e-8
+  )
+  # Where pairs are lowest, the ETF still holds starts.
+  assert np.isclose(search.starts[1], search.etf[1], rtol=1e-8).any()
+  assert search.starts.min() > search.found.min() - 1e-10
+
+
+# Programs are compiled by shape: both sweeps are of 20 samples of 4 classes, 8
+# decays, layers of 10 and 8 starts.
+SHAPE = dict(width=10, starts=8)
+DECAYS = np.array([0.045, 0.05, 0.055, 0.06, 0.063, 0.066, 0.07, 0.075])
+
+
+@functools.cache
+def roots():
+  return deep_linear.search_roots(2, DECAYS, **SHAPE)
+
+
+def test_the_published_root_is_a_local_minimum_worse_than_zero():
+  search = roots()
+  # The theory page's example.
+  example = DECAYS.tolist().index(0.063)
+  assert search.published_ratio[example] == pytest.approx(0.428364, abs=1e-6)
+  assert search.published[example] == pytest.approx(1.0614, abs=1e-4)
+  below = search.threshold > DECAYS
+  real = ~np.isnan(search.published_ratio)
+  assert below.sum() == 3 and real.sum() == 6
+  np.testing.assert_allclose(
+    search.exact, np.where(below, search.published, 1), atol=1e-9
+  )
+  np.testing.assert_allclose(search.found, search.exact, atol=1e-8)
+  # A descent from active classes stays at the published root while it exists.
+  np.testing.assert_allclose(
+    search.stayed, np.where(real, search.published, 1), atol=1e-8
+  )
+
+
+def test_the_published_rule_is_that_of_the_released_code(reference):
+  figures = reference('deep_linear')
+  names = [key for key in figures if key.endswith('/x_ref_imbalanced')]
+  compared = 0
+  for name in names:
+    get = lambda key: figures[name.replace('x_ref_imbalanced', key)]  # noqa: E731, B023
+    depth, counts = int(get('M')), get('counts')
+    if get('lambda_w') != get('lambda_h'):
+      continue
+    for size, x in zip(counts, get('x_ref_imbalanced'), strict=True):
+      found = deep_linear.published_ratio(
+        depth, size, counts.sum(), float(get('lambda_w'))
+      )
+      if np.isnan(x):
+        continue  # Of one class without a root, all are lost.
+      assert found == pytest.approx(x**depth / (1 + x**depth), rel=1e-4)
+      compared += 1
+  assert compared > 20
+
+
+def test_classes_vanish_at_their_predicted_decays():
+  counts = (10, 5, 3, 2)
+  sweep = deep_linear.sweep_decay(2, counts, num_decays=8, **SHAPE)
+  np.testing.assert_allclose(sweep.found, sweep.predicted, atol=1e-5)
+  alive = sweep.found > 1e-3
+  np.testing.assert_array_equal(alive, sweep.decays[:, None] < sweep.thresholds)
+  assert sweep.reached.all()
+  # From depth 2 on, a class is at (M - 1) / M of its target or more, or gone.
+  least = np.sqrt(counts) / 2
+  assert (sweep.found >= np.where(alive, least, 0)).all()
+
+
+# --- Frames ------------------------------------------------------------------
+
+BALANCED, IMBALANCED = (3,) * 4, (6, 3, 2, 1)
+OPTIONS = {
+  'ce': {},
+  'haframe': dict(alpha=0.4),
+  'dot_regression': dict(lengths=1.0),
+}
+
+
+def tree():
+  return hierarchy_lib.Hierarchy.from_paths(['r/a/1', 'r/a/2', 'r/b/3', 'r/c'])
+
+
+def result(frame, kind, depth, *cases):
+  function = ufm.fixed_classifier(frame, kind, **OPTIONS[kind])
+  return [
+    deep_linear.frame_result(
+      frame,
+      function,
+      counts,
+      depth,
+      decay=2e-3,
+      starts=4,
+      # Compiled in a fifth of the time that L-BFGS takes.
+      method='gd',
+      learning_rate=0.5,
+      steps=5000,
+    )
+    for counts in cases
+  ]
+
+
+@pytest.mark.parametrize('kind', OPTIONS)
+def test_free_features_collapse_onto_an_etf_whatever_the_class_sizes(kind):
+  frame = frames.simplex_etf(4)
+  for found in result(frame, kind, 0, BALANCED, IMBALANCED):
+    assert found.least_cosine == pytest.approx(1, abs=1e-8)
+    assert found.deviation < 1e-5
+    assert found.nc1 < 1e-10
+    assert found.right == 1
+
+
+def test_onto_a_haframe_they_collapse_under_dot_regression_alone():
+  frame = frames.haframe(tree(), gamma=2.0)
+  found = {kind: result(frame, kind, 0, BALANCED)[0] for kind in OPTIONS}
+  assert found['dot_regression'].least_cosine == pytest.approx(1, abs=1e-8)
+  # Cross-entropy pushes away from near classes; the cosine loss pulls back.
+  assert found['ce'].cosine < 0.995
+  assert found['ce'].cosine + 1e-3 < found['haframe'].cosine < 1 - 1e-6
+
+
+def test_below_two_layers_the_cosine_loss_holds_and_dot_regression_does_not():
+  frame = frames.simplex_etf(4)
+  (cosine,) = result(frame, 'haframe', 2, BALANCED)
+  assert cosine.least_cosine == pytest.approx(1, abs=1e-6)
+  assert cosine.rank == 3
+  # One line is the cheapest way to the lengths along the rows: of v = +1 or -1
+  # a class, frame.T v has length K / sqrt(K - 1) and products v K / (K - 1).
+  (regression,) = result(frame, 'dot_regression', 2, BALANCED)
+  assert regression.rank == 1
+  assert regression.right == 0.5
+  assert regression.cosine == pytest.approx(1 / math.sqrt(3), abs=1e-5)
+
+
+# --- The rest ----------------------------------------------------------------
+
+
+def test_searches_together_and_one_by_one_are_timed():
+  speed = deep_linear.time_searches(
+    'gd', num_settings=3, starts=2, sample=1, steps=3000
+  )
+  assert min(speed.together, speed.by_setting, speed.by_start) > 0
+  assert speed.hits.shape == (3, 2)
+  assert speed.hits.any()
+
+
+def test_a_part_replaces_its_own_section_alone():
+  page = deep_linear.with_section('', 'root', '## root\n\nold')
+  page = deep_linear.with_section(page, 'layers', '## layers\n\nfirst')
+  page = deep_linear.with_section(page, 'root', '## root\n\nnew\n\n| a |')
+  assert page == (
+    '# Collapse under deep linear layers\n\n'
+    '## layers\n\nfirst\n\n## root\n\nnew\n\n| a |\n'
+  )
+
+
+def test_tables_and_pictures_are_written(tmp_path):
+  search = roots()
+  part = deep_linear.Part(
+    'Text.',
+    ','.join('abcdefgh'),
+    deep_linear.root_rows(search),
+    {'': deep_linear.root_figure([search, search])},
+  )
+  deep_linear.write(tmp_path, 'root', part, wall=1.0)
+  assert (tmp_path / 'deep_linear_root.png').stat().st_size > 1000
+  page = (tmp_path / 'deep_linear.md').read_text()
+  assert 'raises' in page and '1.0614' in page
+  assert 'deep_linear_root.png' in page
+
+
+def test_an_unknown_part_is_answered_with_the_known_ones():
+  with pytest.raises(ValueError, match='layers, widths'):
+    deep_linear.check_parts(['layers', 'leyers'])
+
+
+def test_results_that_are_kept_are_of_all_parts():
+  root = pathlib.Path(deep_linear.__file__).parents[1]
+  page = (root / 'experiments/results/deep_linear.md').read_text()
+  for name in deep_linear.PARTS:
+    assert f'\n## {name}\n' in page
+  pictures = re.findall(r'\((\w+\.png)\)', page)
+  assert len(pictures) > len(deep_linear.PARTS)
+  for name in pictures:
+    size = (root / 'experiments/results' / name).stat().st_size
+    assert size < 150_000
