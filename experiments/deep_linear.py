@@ -20,6 +20,7 @@ keep theirs.
   speed: 100 settings x 8 starts in one call, and in a loop
 """
 
+import argparse
 from collections.abc import Callable, Sequence
 import functools
 import math
@@ -29,8 +30,8 @@ import re
 import time
 from typing import NamedTuple
 
-from absl import flags
 from absl import logging
+from absl.flags import argparse_flags
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float
@@ -46,11 +47,6 @@ from hafjax import report
 from hafjax import ufm
 from hafjax.report import pictures
 from hafjax.ufm import cross_entropy
-
-_PARTS = flags.DEFINE_list('parts', None, 'Which parts, by commas; or all.')
-_OUTPUT = flags.DEFINE_string(
-  'output', 'experiments/results', 'Where the table and the pictures go.'
-)
 
 # The class sizes of the published synthetic experiments.
 CASES = {'balanced': (100,) * 4, 'imbalanced': (200, 100, 50, 50)}
@@ -1082,10 +1078,29 @@ def write(folder: pathlib.Path, name: str, part: Part, wall: float):
   page.write_text(with_section(old, name, section(name, part, wall)))
 
 
-def main():
-  names = _PARTS.value or list(PARTS)
+def parse(argv: list[str]) -> argparse.Namespace:
+  """The command line, without the program, as arguments."""
+  parser = argparse_flags.ArgumentParser(
+    prog='python -m experiments.deep_linear'
+  )
+  parser.add_argument(
+    '--parts',
+    type=lambda value: value.split(','),
+    default=list(PARTS),
+    help='which parts, by commas (default: all)',
+  )
+  parser.add_argument(
+    '--output',
+    type=pathlib.Path,
+    default=pathlib.Path('experiments/results'),
+    help='where to write (default: %(default)s)',
+  )
+  return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace):
+  names, folder = args.parts, args.output
   check_parts(names)
-  folder = pathlib.Path(_OUTPUT.value)
   folder.mkdir(parents=True, exist_ok=True)
   for number, name in enumerate(names, 1):
     logging.info('Part %d of %d: %s.', number, len(names), name)
@@ -1096,4 +1111,4 @@ def main():
 
 
 if __name__ == '__main__':
-  command.run(main)
+  command.run(main, parse)
