@@ -68,8 +68,8 @@ class Geometry:
   ):
     self._experiment, self._data = experiment, data
     self._device, self._batch_size = device, batch_size
-    self._update = device.compiled(self._statistics_step, 'wwwss', donated=(0,))
-    self._read = device.compiled(self._prediction_step, 'wwwssw', donated=(0,))
+    self._first = device.compiled(self._first_step, 'wwwss', donated=(0,))
+    self._second = device.compiled(self._second_step, 'wwwssww', donated=(0,))
 
   def num_examples(self, split: str) -> int:
     """Of a split."""
@@ -78,19 +78,29 @@ class Geometry:
   def _outputs(self, state, images):
     return measure.outputs_of(state, images, self._experiment)
 
-  def _statistics_step(self, stats, state, source, indices, mask):
+  def _first_step(self, found, state, source, indices, mask):
     images, labels = self._device.gather(source, indices)
     outputs = self._outputs(state, images)
-    return {
-      layer: given.update(_vectors(outputs, layer), labels, mask)
-      for layer, given in stats.items()
-    }
+    scores = self._experiment.method.scores(outputs)
+    # What only fills up a batch is written nowhere.
+    places = jnp.where(mask, indices, len(source[1]))
 
-  def statistics(
-    self, state: TrainState, split: str, layers: Sequence[str] = (FEATURES,)
-  ) -> dict[str, collapse.ClassStatistics]:
-    """Of each layer, over a whole split; float64 on the host."""
-    source = self._device.source(split)
+    def written(old, new):
+      return old.at[places].set(new.astype(old.dtype), mode='drop')
+
+    confidences = jax.nn.softmax(scores).max(axis=1)
+    return dict(
+      stats={
+        layer: stats.update(_vectors(outputs, layer), labels, mask)
+        for layer, stats in found['stats'].items()
+      },
+      predictions=written(found['predictions'], scores.argmax(axis=1)),
+      confidences=written(found['confidences'], confidences),
+    )
+
+  def _first_pass(self, state, split, layers) -> dict:
+    """'stats' of each layer, 'predictions' and 'confidences' [N]."""
+    source, size = self._device.source(split), self.num_examples(split)
     images = jax.ShapeDtypeStruct((1, *source[0].shape[1:]), source[0].dtype)
     shapes = jax.eval_shape(
       lambda state, images: {
@@ -100,55 +110,41 @@ class Geometry:
       images,
     )
     num_classes = self._data.hierarchy.num_classes
-    total = jax.device_put(
-      {
+    found = dict(
+      stats={
         layer: collapse.ClassStatistics.create(num_classes, shape.shape[1])
         for layer, shape in shapes.items()
       },
-      self._device.whole,
-    )
-    for indices, mask in self._device.batches(split, self._batch_size):
-      total = self._update(total, state, source, indices, mask)
-    return {layer: stats.astype(np.float64) for layer, stats in total.items()}
-
-  def _prediction_step(self, found, state, source, indices, mask, means):
-    images, labels = self._device.gather(source, indices)
-    outputs = self._outputs(state, images)
-    scores = self._experiment.method.scores(outputs)
-    predictions = scores.argmax(axis=1)
-    # What only fills up a batch is written nowhere.
-    places = jnp.where(mask, indices, len(found['predictions']))
-    new = dict(
-      predictions=predictions,
-      confidences=jax.nn.softmax(scores).max(axis=1),
-      agree={
-        layer: collapse.nc4(predictions, _vectors(outputs, layer), *given)
-        for layer, given in means.items()
-      },
-    )
-    return jax.tree.map(
-      lambda old, new: old.at[places].set(new.astype(old.dtype), mode='drop'),
-      found,
-      new,
-    )
-
-  def _read_split(self, state, split, stats) -> dict:
-    """Predictions, confidences and agreement with nearest means, [N] each."""
-    size = self.num_examples(split)
-    found = dict(
       predictions=np.zeros(size, np.int32),
       confidences=np.zeros(size, np.float32),
-      agree={layer: np.zeros(size, bool) for layer in stats},
     )
-    means = {
-      layer: (stats.means.astype(np.float32), stats.counts > 0)
-      for layer, stats in stats.items()
-    }
-    found, means = jax.device_put((found, means), self._device.whole)
-    source = self._device.source(split)
+    found = jax.device_put(found, self._device.whole)
     for indices, mask in self._device.batches(split, self._batch_size):
-      found = self._read(found, state, source, indices, mask, means)
-    return jax.tree.map(np.asarray, found)
+      found = self._first(found, state, source, indices, mask)
+    return found
+
+  def _second_step(
+    self, agree, state, source, indices, mask, predictions, means
+  ):
+    images, _ = self._device.gather(source, indices)
+    outputs = self._outputs(state, images)
+    nearest = {
+      layer: collapse.nc4(
+        predictions[indices], _vectors(outputs, layer), *given
+      )
+      for layer, given in means.items()
+    }
+    return {
+      layer: count + jnp.sum(nearest[layer] & mask)
+      for layer, count in agree.items()
+    }
+
+  def statistics(
+    self, state: TrainState, split: str, layers: Sequence[str] = (FEATURES,)
+  ) -> dict[str, collapse.ClassStatistics]:
+    """Of each layer, over a whole split; float64 on the host."""
+    stats = self._first_pass(state, split, layers)['stats']
+    return {layer: found.astype(np.float64) for layer, found in stats.items()}
 
   def collapse(
     self, state: TrainState, split: str, layers: Sequence[str] = (FEATURES,)
@@ -157,17 +153,33 @@ class Geometry:
 
     Two passes: statistics, then agreement with the nearest class means.
     """
-    stats = self.statistics(state, split, layers)
-    read = self._read_split(state, split, stats)
+    device = self._device
+    first = self._first_pass(state, split, layers)
+    means = {
+      layer: (stats.means, stats.counts > 0)
+      for layer, stats in first['stats'].items()
+    }
+    agree = jax.device_put(dict.fromkeys(layers, np.int32(0)), device.whole)
+    for indices, mask in device.batches(split, self._batch_size):
+      agree = self._second(
+        agree,
+        state,
+        device.source(split),
+        indices,
+        mask,
+        first['predictions'],
+        means,
+      )
     classifier = self._classifier(state)
     return [
       dict(
         split=split,
         layer=layer,
         **measures_of(
-          stats[layer], **(classifier if layer == FEATURES else {})
+          first['stats'][layer].astype(np.float64),
+          **(classifier if layer == FEATURES else {}),
         ),
-        nc4=float(read['agree'][layer].mean()),
+        nc4=float(agree[layer]) / self.num_examples(split),
       )
       for layer in layers
     ]
@@ -200,9 +212,9 @@ class Geometry:
       'severe_images' uint8[M, h, w, c].
     """
     arrays = self._data.splits[split]
-    stats = self.statistics(state, split)[FEATURES]
-    read = self._read_split(state, split, {})
-    predictions, confidences = read['predictions'], read['confidences']
+    first = self._first_pass(state, split, (FEATURES,))
+    predictions = np.asarray(first['predictions'])
+    confidences = np.asarray(first['confidences'])
     distances = self._data.distances[arrays.labels, predictions]
     worst = np.lexsort((-confidences, -distances))[:NUM_SEVERE]
     severe = worst[predictions[worst] != arrays.labels[worst]]
@@ -210,7 +222,7 @@ class Geometry:
       labels=arrays.labels.astype(np.int32),
       predictions=predictions,
       confidences=confidences,
-      class_means=stats.means.astype(np.float32),
+      class_means=np.asarray(first['stats'][FEATURES].means),
       severe=severe.astype(np.int32),
       severe_images=arrays.images[severe],
     )

@@ -39,7 +39,7 @@ class ClassStatistics:
     cls, num_classes: int, dim: int, dtype=jnp.float32
   ) -> 'ClassStatistics':
     """Of no examples; float32 or float64."""
-    zeros = jnp.zeros
+    zeros = np.zeros  # Of which none is compiled.
     return cls(
       counts=zeros(num_classes, dtype),
       means=zeros((num_classes, dim), dtype),
