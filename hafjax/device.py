@@ -38,6 +38,7 @@ class Device:
     )
     self._data = data
     self._arrays = {}
+    self._gathered = jax.jit(self.gather, out_shardings=self.split)
 
   def compiled(self, step: Callable, arguments: str, donated: tuple = ()):
     """Compiles a function of states and batches; what it returns is whole.
@@ -71,10 +72,15 @@ class Device:
     return jax.lax.with_sharding_constraint(batch, self.split)
 
   def batches(self, split: str, batch_size: int) -> Iterator:
-    """Yields (indices, mask) that cover a split, every example once."""
-    size = len(self._data.splits[split])
-    for batch in pipeline.evaluation_batches(size, batch_size):
-      yield jax.device_put(batch, self.split)
+    """Yields (images, labels, mask) that cover a split, every example once.
+
+    Gathered before they are measured, so that what measures them is compiled
+    once and not for each size of a split.
+    """
+    source = self.source(split)
+    for batch in pipeline.evaluation_batches(len(source[1]), batch_size):
+      indices, mask = jax.device_put(batch, self.split)
+      yield *self._gathered(source, indices), mask
 
   def indices(self, indices: np.ndarray) -> jax.Array:
     """A batch's indices, split."""

@@ -68,8 +68,8 @@ class Geometry:
   ):
     self._experiment, self._data = experiment, data
     self._device, self._batch_size = device, batch_size
-    self._first = device.compiled(self._first_step, 'wwwss', donated=(0,))
-    self._second = device.compiled(self._second_step, 'wwwssww', donated=(0,))
+    self._first = device.compiled(self._first_step, 'wwsss', donated=(0,))
+    self._second = device.compiled(self._second_step, 'wwsssw', donated=(0,))
 
   def num_examples(self, split: str) -> int:
     """Of a split."""
@@ -78,30 +78,19 @@ class Geometry:
   def _outputs(self, state, images):
     return measure.outputs_of(state, images, self._experiment)
 
-  def _first_step(self, found, state, source, indices, mask):
-    images, labels = self._device.gather(source, indices)
+  def _first_step(self, stats, state, images, labels, mask):
     outputs = self._outputs(state, images)
     scores = self._experiment.method.scores(outputs)
-    # What only fills up a batch is written nowhere.
-    places = jnp.where(mask, indices, len(source[1]))
+    stats = {
+      layer: found.update(_vectors(outputs, layer), labels, mask)
+      for layer, found in stats.items()
+    }
+    return stats, scores.argmax(axis=1), jax.nn.softmax(scores).max(axis=1)
 
-    def written(old, new):
-      return old.at[places].set(new.astype(old.dtype), mode='drop')
-
-    confidences = jax.nn.softmax(scores).max(axis=1)
-    return dict(
-      stats={
-        layer: stats.update(_vectors(outputs, layer), labels, mask)
-        for layer, stats in found['stats'].items()
-      },
-      predictions=written(found['predictions'], scores.argmax(axis=1)),
-      confidences=written(found['confidences'], confidences),
-    )
-
-  def _first_pass(self, state, split, layers) -> dict:
-    """'stats' of each layer, 'predictions' and 'confidences' [N]."""
-    source, size = self._device.source(split), self.num_examples(split)
-    images = jax.ShapeDtypeStruct((1, *source[0].shape[1:]), source[0].dtype)
+  def _first_pass(self, state, split, layers):
+    """Statistics of each layer; predictions and confidences, [N] each."""
+    images = self._data.splits[split].images
+    images = jax.ShapeDtypeStruct((1, *images.shape[1:]), images.dtype)
     shapes = jax.eval_shape(
       lambda state, images: {
         layer: _vectors(self._outputs(state, images), layer) for layer in layers
@@ -110,40 +99,33 @@ class Geometry:
       images,
     )
     num_classes = self._data.hierarchy.num_classes
-    found = dict(
-      stats={
-        layer: collapse.ClassStatistics.create(num_classes, shape.shape[1])
-        for layer, shape in shapes.items()
-      },
-      predictions=np.zeros(size, np.int32),
-      confidences=np.zeros(size, np.float32),
-    )
-    found = jax.device_put(found, self._device.whole)
-    for indices, mask in self._device.batches(split, self._batch_size):
-      found = self._first(found, state, source, indices, mask)
-    return found
+    stats = {
+      layer: collapse.ClassStatistics.create(num_classes, shape.shape[1])
+      for layer, shape in shapes.items()
+    }
+    stats, read = jax.device_put(stats, self._device.whole), []
+    for batch in self._device.batches(split, self._batch_size):
+      stats, *found = self._first(stats, state, *batch)
+      read.append([np.asarray(values) for values in found])
+    size = self.num_examples(split)
+    return stats, *(np.concatenate(v)[:size] for v in zip(*read, strict=True))
 
-  def _second_step(
-    self, agree, state, source, indices, mask, predictions, means
-  ):
-    images, _ = self._device.gather(source, indices)
+  def _second_step(self, agree, state, images, labels, mask, means):
+    del labels
     outputs = self._outputs(state, images)
-    nearest = {
-      layer: collapse.nc4(
-        predictions[indices], _vectors(outputs, layer), *given
-      )
-      for layer, given in means.items()
-    }
-    return {
-      layer: count + jnp.sum(nearest[layer] & mask)
-      for layer, count in agree.items()
-    }
+    predictions = self._experiment.method.scores(outputs).argmax(axis=1)
+    found = {}
+    for layer, count in agree.items():
+      vectors = _vectors(outputs, layer)
+      nearest = collapse.nc4(predictions, vectors, *means[layer])
+      found[layer] = count + jnp.sum(nearest & mask)
+    return found
 
   def statistics(
     self, state: TrainState, split: str, layers: Sequence[str] = (FEATURES,)
   ) -> dict[str, collapse.ClassStatistics]:
     """Of each layer, over a whole split; float64 on the host."""
-    stats = self._first_pass(state, split, layers)['stats']
+    stats, *_ = self._first_pass(state, split, layers)
     return {layer: found.astype(np.float64) for layer, found in stats.items()}
 
   def collapse(
@@ -154,29 +136,20 @@ class Geometry:
     Two passes: statistics, then agreement with the nearest class means.
     """
     device = self._device
-    first = self._first_pass(state, split, layers)
+    stats, *_ = self._first_pass(state, split, layers)
     means = {
-      layer: (stats.means, stats.counts > 0)
-      for layer, stats in first['stats'].items()
+      layer: (found.means, found.counts > 0) for layer, found in stats.items()
     }
     agree = jax.device_put(dict.fromkeys(layers, np.int32(0)), device.whole)
-    for indices, mask in device.batches(split, self._batch_size):
-      agree = self._second(
-        agree,
-        state,
-        device.source(split),
-        indices,
-        mask,
-        first['predictions'],
-        means,
-      )
+    for batch in device.batches(split, self._batch_size):
+      agree = self._second(agree, state, *batch, means)
     classifier = self._classifier(state)
     return [
       dict(
         split=split,
         layer=layer,
         **measures_of(
-          first['stats'][layer].astype(np.float64),
+          stats[layer].astype(np.float64),
           **(classifier if layer == FEATURES else {}),
         ),
         nc4=float(agree[layer]) / self.num_examples(split),
@@ -212,17 +185,17 @@ class Geometry:
       'severe_images' uint8[M, h, w, c].
     """
     arrays = self._data.splits[split]
-    first = self._first_pass(state, split, (FEATURES,))
-    predictions = np.asarray(first['predictions'])
-    confidences = np.asarray(first['confidences'])
+    stats, predictions, confidences = self._first_pass(
+      state, split, (FEATURES,)
+    )
     distances = self._data.distances[arrays.labels, predictions]
     worst = np.lexsort((-confidences, -distances))[:NUM_SEVERE]
     severe = worst[predictions[worst] != arrays.labels[worst]]
     found = dict(
       labels=arrays.labels.astype(np.int32),
-      predictions=predictions,
+      predictions=predictions.astype(np.int32),
       confidences=confidences,
-      class_means=np.asarray(first['stats'][FEATURES].means),
+      class_means=np.asarray(stats[FEATURES].means),
       severe=severe.astype(np.int32),
       severe_images=arrays.images[severe],
     )

@@ -127,10 +127,10 @@ class Evaluator:
     self._device = device
     self._truth = jax.device_put(experiment.truth, device.whole)
     self._evaluate = device.compiled(
-      lambda state, source, indices, mask, truth: eval_step(
-        state, *device.gather(source, indices), mask, experiment, truth
+      lambda state, images, labels, mask, truth: eval_step(
+        state, images, labels, mask, experiment, truth
       ),
-      'wwssw',
+      'wsssw',
     )
 
   def evaluate(self, state: TrainState, split: str, batch_size: int) -> dict:
@@ -153,9 +153,9 @@ class Evaluator:
     self, program: Callable, states, split: str, batch_size: int, truth
   ) -> dict:
     """Sums of a compiled step over a split, in float64 on the host."""
-    total, source = None, self._device.source(split)
-    for indices, mask in self._device.batches(split, batch_size):
-      sums = program(states, source, indices, mask, truth)
+    total = None
+    for batch in self._device.batches(split, batch_size):
+      sums = program(states, *batch, truth)
       # Exact counts, for splits of any size.
       sums = jax.tree.map(lambda x: np.asarray(x, np.float64), sums)
       total = sums if total is None else jax.tree.map(np.add, total, sums)
@@ -187,13 +187,12 @@ class Evaluator:
       for workdir, (_, companion) in companions.items()
     }
 
-    def step(states, source, indices, mask, ranking):
-      images, labels = device.gather(source, indices)
+    def step(states, images, labels, mask, ranking):
       return rule_step(
         states, images, labels, mask, experiments, rules, ranking
       )
 
-    program, ranking = device.compiled(step, 'wwssw'), self._truth.ranking
+    program, ranking = device.compiled(step, 'wsssw'), self._truth.ranking
     found = {rule.name: {} for rule in rules}
     for split in splits:
       total = self._total(program, states, split, batch_size, ranking)
