@@ -64,6 +64,11 @@ VARIANTS = {
   'barz_denzler_ce': _same_network('barz_denzler', cross_entropy_weight=0.1),
   'devise': _same_network('devise'),
   'hier_cos': _same_network('hier_cos'),
+  # Linear layers on free features, as the theory of collapse has them: only
+  # features and layers decay, in the loss.
+  'deep_linear': dict(
+    top='pool', weight_decay=0.0, method=dict(name='deep_linear')
+  ),
   # A classifier per level.
   'flamingo': _same_network('flamingo'),
   'hafeature': _same_network('hafeature'),
@@ -82,7 +87,8 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
       f'There is no variant {variant!r}; there are {", ".join(VARIANTS)}.'
     )
   # Every parameter of the method becomes a field, to be overridden.
-  method = VARIANTS[variant]['method']
+  chosen = VARIANTS[variant]
+  method = chosen['method']
   method = {**methods.defaults(method['name']), **method}
   return config_dict.create(
     variant=variant,
@@ -110,13 +116,17 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     # set's own.
     crop_padding=config_dict.placeholder(int),
     flip=config_dict.placeholder(bool),
+    # Training examples of each class: the first so many, in the hierarchy's
+    # order of classes; () for all. Or a long tail: by what factor the last
+    # class has fewer than the first.
+    imbalance=dict(counts=(), factor=1.0),
     # --- network
     # Backbone, a name for hafjax.models.build.
     model='convnet',
     # Width of the features; None for what the method wants: K, as a rule.
     feature_dim=config_dict.placeholder(int),
     # Type I ('pool'), 'linear' or type II ('transform').
-    top=VARIANTS[variant]['top'],
+    top=chosen['top'],
     # The method's name and parameters, see its file in hafjax/methods.
     method=method,
     # Compute type of the network: 'float32' or 'bfloat16'.
@@ -127,7 +137,7 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     # Peak rates; each falls to zero along a cosine.
     lr=dict(backbone=0.01, transformation=0.01, classifier=0.1),
     momentum=0.9,
-    weight_decay=5e-4,
+    weight_decay=chosen.get('weight_decay', 5e-4),
     # --- bookkeeping
     # Examples a step in evaluation.
     eval_batch_size=500,

@@ -74,6 +74,14 @@ RULES = {
   'image_size': _optional(_at_least(1)),
   'crop_padding': _optional(_at_least(0)),
   'flip': _optional(_one_of(True, False)),
+  'imbalance.counts': (
+    lambda value: all(_at_least(1)[0](count) for count in value),
+    'must be a list of positive integers',
+  ),
+  'imbalance.factor': (
+    lambda value: _is_number(value) and 1 <= value < float('inf'),
+    'must be a number of at least 1',
+  ),
   'model': _TEXT,
   'top': _one_of(*tops.NAMES),
   'feature_dim': _optional(_at_least(1)),
@@ -114,9 +122,12 @@ RULES = {
 }
 
 
+_GROUPS = ('lr', 'synthetic', 'eval', 'collapse', 'imbalance')
+
+
 def _fields(config, prefix=''):
   for name, value in config.items():
-    if name in ('lr', 'synthetic', 'eval', 'collapse'):
+    if name in _GROUPS:
       yield from _fields(value, f'{prefix}{name}.')
     else:
       yield prefix + name, value
@@ -162,6 +173,11 @@ def check(config, num_devices: int = 1):
         problems.append(
           f'{name} must be a multiple of eval_every ({eval_every}), got {every}'
         )
+  if fields.get('imbalance.counts') and fields.get('imbalance.factor') != 1:
+    problems.append(
+      'imbalance.counts and imbalance.factor exclude each other: leave one as '
+      'it is'
+    )
   if problems:
     raise ConfigError(
       'The config cannot work: '

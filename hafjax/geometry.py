@@ -143,22 +143,26 @@ class Geometry:
     agree = jax.device_put(dict.fromkeys(layers, np.int32(0)), device.whole)
     for batch in device.batches(split, self._batch_size):
       agree = self._second(agree, state, *batch, means)
-    classifier = self._classifier(state)
+    classifiers = self._classifiers(state)
     return [
       dict(
         split=split,
         layer=layer,
         **measures_of(
           stats[layer].astype(np.float64),
-          **(classifier if layer == FEATURES else {}),
+          **classifiers.get(layer, {}),
+          predicted=self._experiment.method.predicted.get(layer),
         ),
         nc4=float(agree[layer]) / self.num_examples(split),
       )
       for layer in layers
     ]
 
-  def _classifier(self, state) -> dict:
-    """'frame', or 'weights' and 'bias', of a classifier with a row a class."""
+  def _classifiers(self, state) -> dict[str, dict]:
+    """What classifies at a layer: 'frame', or 'weights' and 'bias'.
+
+    Of classifiers with a row a class alone.
+    """
     num_classes = self._data.hierarchy.num_classes
 
     def rows(state):
@@ -166,10 +170,14 @@ class Geometry:
       outputs = self._outputs(state, images.astype(jnp.uint8))
       if 'frame' in outputs:
         frame = frames.as_frame(outputs['frame'])
-        return dict(frame=frame.rows(jnp.arange(num_classes)))
-      if 'weights' in outputs and len(outputs['weights']) == num_classes:
-        return dict(weights=outputs['weights'], bias=outputs['bias'])
-      return {}
+        return {FEATURES: dict(frame=frame.rows(jnp.arange(num_classes)))}
+      weights = {FEATURES: outputs.get('weights', ())}
+      weights |= outputs.get('layer_weights', {})
+      return {
+        layer: dict(weights=matrix, bias=outputs['bias'])
+        for layer, matrix in weights.items()
+        if len(matrix) == num_classes
+      }
 
     found = self._device.compiled(rows, 'w')(state)
     return jax.tree.map(lambda x: np.asarray(x, np.float64), found)
@@ -180,9 +188,10 @@ class Geometry:
     Returns:
       'labels' int32[N], 'predictions' int32[N], 'confidences' float32[N] (of
       the softmax of the scores), 'class_means' float32[K, d]; where class
-      vectors are fixed, 'frame' float32[K, d]; 'severe' int32[M], the wrong
-      predictions farthest from their labels, by confidence among equals, and
-      'severe_images' uint8[M, h, w, c].
+      vectors are fixed, 'frame' float32[K, d], where a row a class is learned,
+      'weights' float32[K, d] and 'bias' float32[K]; 'severe' int32[M], the
+      wrong predictions farthest from their labels, by confidence among equals,
+      and 'severe_images' uint8[M, h, w, c].
     """
     arrays = self._data.splits[split]
     stats, predictions, confidences = self._first_pass(
@@ -199,9 +208,8 @@ class Geometry:
       severe=severe.astype(np.int32),
       severe_images=arrays.images[severe],
     )
-    classifier = self._classifier(state)
-    if 'frame' in classifier:
-      found['frame'] = classifier['frame'].astype(np.float32)
+    for name, value in self._classifiers(state).get(FEATURES, {}).items():
+      found[name] = value.astype(np.float32)
     return found
 
 
@@ -210,6 +218,7 @@ def measures_of(
   frame: np.ndarray | None = None,
   weights: np.ndarray | None = None,
   bias: np.ndarray | float = 0.0,
+  predicted: collapse.Prediction | None = None,
 ) -> dict[str, float]:
   """Measures of collapse, as `collapse.jsonl` has them.
 
@@ -219,6 +228,7 @@ def measures_of(
       target of angles, which is a simplex ETF without.
     weights: rows of a learned classifier, [K, d]; None for none.
     bias: its bias, [K].
+    predicted: where theory says that class means and rows end up.
 
   Returns:
     'nc1' (by pseudo-inverse), 'nc1_svd', 'nc1_quotient', 'nc1_cdnv';
@@ -229,6 +239,8 @@ def measures_of(
     with 'raw_' of class means as they are, with 'classifier_' of the
     classifier's rows; 'self_duality' of rows and centred class means,
     'raw_self_duality' of rows and class means, 'bias_relation';
+    'predicted_nc2_means', 'predicted_nc2_classifier' and 'predicted_nc3', the
+    distances from what is predicted (`collapse.Prediction.gaps`);
     'feature_norm_mean' and '_std'; 'class_norm_variation', the standard
     deviation of the lengths of centred class means over their mean. What is not
     finite, where class means coincide, is left out; {} if fewer than two
@@ -248,6 +260,7 @@ def measures_of(
       None if frame is None else frame[there],
       None if rows is None else rows[there],
       bias[there] if np.ndim(bias) else bias,
+      None if predicted is None else predicted.take(there),
     )
     found = {name: float(value) for name, value in found.items()}
   # JSON has no infinities.
@@ -255,7 +268,7 @@ def measures_of(
 
 
 @jax.jit
-def _measures(stats, etf, frame, rows, bias) -> dict[str, jax.Array]:
+def _measures(stats, etf, frame, rows, bias, predicted) -> dict[str, jax.Array]:
   centred = stats.means - stats.global_mean
   target = etf if frame is None else frame
   lengths = jnp.linalg.norm(centred, axis=1)
@@ -283,6 +296,9 @@ def _measures(stats, etf, frame, rows, bias) -> dict[str, jax.Array]:
     found['bias_relation'] = collapse.bias_relation(
       rows, stats.global_mean, bias
     )
+    if predicted is not None:
+      gaps = predicted.gaps(rows, stats.means)
+      found |= {f'predicted_{name}': gap for name, gap in gaps.items()}
   for name, vectors in angles.items():
     mean, std = collapse.frame_deviation(vectors, target)
     found |= {f'{name}deviation_mean': mean, f'{name}deviation_std': std}

@@ -386,7 +386,14 @@ def collapse_records(geometry, state, config) -> list[dict]:
     for found in geometry.collapse(state, split, config.collapse.layers):
       record = dict(step=step, epoch=round(epoch, 3), **found)
       records.append(record)
-      shown = ('nc1', 'nc2_etf', 'deviation_mean', 'self_duality', 'nc4')
+      shown = (
+        'nc1',
+        'nc2_etf',
+        'deviation_mean',
+        'self_duality',
+        'predicted_nc3',
+        'nc4',
+      )
       logging.info(
         'collapse of %s on %s: %s',
         record['layer'],

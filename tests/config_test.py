@@ -119,6 +119,12 @@ def test_every_variant_lowers_its_loss(variant, dtype):
     ({'method.name': 'magic'}, "no method 'magic'; there are .*cross_entropy"),
     ({'method.name': 'etf'}, "'etf' has no .*'gamma'"),
     ({'synthetic.noise': -1.0}, 'synthetic.noise must be'),
+    ({'imbalance.factor': 0.5}, 'imbalance.factor must be a number of at'),
+    ({'imbalance.counts': (3, 0)}, 'imbalance.counts must be a list of pos'),
+    (
+      {'imbalance.counts': (3, 2), 'imbalance.factor': 2.0},
+      'imbalance.counts and imbalance.factor exclude each other',
+    ),
   ],
 )
 def test_bad_configs_are_told(change, message):

@@ -288,3 +288,54 @@ def test_images_are_never_shrunk():
 def test_missing_folder_of_idx_files(tmp_path):
   with pytest.raises(data.DataError, match='cannot be read'):
     sources.idx_splits(pathlib.Path(tmp_path / 'nowhere'))
+
+
+# --- Imbalance ---------------------------------------------------------------
+
+
+def thin(**options):
+  config = quickstart.get_config()
+  config.synthetic.update(
+    image_size=4, train_per_class=20, val_per_class=2, test_per_class=2
+  )
+  config.imbalance.update(options)
+  return data.load(config)
+
+
+def test_a_long_tail_falls_by_its_factor():
+  whole, loaded = thin(), thin(factor=10.0)
+  counts = np.bincount(loaded.splits['train'].labels)
+  np.testing.assert_array_equal(
+    counts, np.floor(20 * 10 ** (-np.arange(30) / 29) + 1e-9)
+  )
+  assert (counts[0], counts[-1]) == (20, 2)
+  for label in (0, 17, 29):
+    first = whole.splits['train'].labels == label
+    kept = loaded.splits['train'].labels == label
+    np.testing.assert_array_equal(
+      loaded.splits['train'].images[kept],
+      whole.splits['train'].images[first][: counts[label]],
+    )
+  for split in ('val', 'test'):
+    assert len(loaded.splits[split]) == len(whole.splits[split])
+
+
+def test_counts_are_taken_as_they_are():
+  wanted = np.arange(30) % 20 + 1
+  loaded = thin(counts=tuple(wanted.tolist()))
+  np.testing.assert_array_equal(
+    np.bincount(loaded.splits['train'].labels), wanted
+  )
+
+
+@pytest.mark.parametrize(
+  'options, problem',
+  [
+    (dict(counts=(5, 5)), '2 entries and the hierarchy 30 classes'),
+    (dict(counts=(20,) * 29 + (21,)), 'wants 21 training examples of class 29'),
+    (dict(factor=21.0), 'no training example of the last class'),
+  ],
+)
+def test_imbalance_that_the_data_cannot_have_is_refused(options, problem):
+  with pytest.raises(data.DataError, match=problem):
+    thin(**options)

@@ -8,15 +8,25 @@ import re
 import numpy as np
 import pytest
 
-from experiments import deep_linear
+from experiments.deep_linear import __main__ as parts
+from experiments.deep_linear import common
+from experiments.deep_linear import decay
+from experiments.deep_linear import fixed
+from experiments.deep_linear import layers
+from experiments.deep_linear import networks
+from experiments.deep_linear import pairs
+from experiments.deep_linear import root
+from experiments.deep_linear import speed
+from experiments.deep_linear import widths
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import ufm
+from tests import helpers
 
 
 def test_layers_collapse_to_orthogonal_vectors_of_the_predicted_lengths():
   counts = (6, 3, 2)
-  exact, found, steps = deep_linear.watched_descent(
+  exact, found, steps = layers.watched_descent(
     counts, depth=2, width=5, decay=0.02, starts=2, steps=400
   )
   measures = found.measures
@@ -35,7 +45,7 @@ def test_layers_collapse_to_orthogonal_vectors_of_the_predicted_lengths():
 
 
 def test_narrow_layers_keep_the_largest_classes():
-  search = deep_linear.search_width(
+  search = widths.search_width(
     2, class_counts=(6, 3, 2), decay=0.02, depth=2, starts=8
   )
   np.testing.assert_allclose(search.values, search.predicted, atol=1e-5)
@@ -47,7 +57,7 @@ def test_narrow_layers_keep_the_largest_classes():
 
 
 def test_pairs_replace_the_etf_as_the_decay_grows():
-  search = deep_linear.search_pairs(4, 2, np.array([0.008, 0.03]), starts=10)
+  search = pairs.search_pairs(4, 2, np.array([0.008, 0.03]), starts=10)
   # The threshold of four classes at depth 2 is 0.0117605.
   assert (search.etf < search.pairs).tolist() == [True, False]
   np.testing.assert_allclose(
@@ -66,7 +76,7 @@ DECAYS = np.array([0.045, 0.05, 0.055, 0.06, 0.063, 0.066, 0.07, 0.075])
 
 @functools.cache
 def roots():
-  return deep_linear.search_roots(2, DECAYS, **SHAPE)
+  return root.search_roots(2, DECAYS, **SHAPE)
 
 
 def test_the_published_root_is_a_local_minimum_worse_than_zero():
@@ -98,7 +108,7 @@ def test_the_published_rule_is_that_of_the_released_code(reference):
     if get('lambda_w') != get('lambda_h'):
       continue
     for size, x in zip(counts, get('x_ref_imbalanced'), strict=True):
-      found = deep_linear.published_ratio(
+      found = root.published_ratio(
         depth, size, counts.sum(), float(get('lambda_w'))
       )
       if np.isnan(x):
@@ -110,7 +120,7 @@ def test_the_published_rule_is_that_of_the_released_code(reference):
 
 def test_classes_vanish_at_their_predicted_decays():
   counts = (10, 5, 3, 2)
-  sweep = deep_linear.sweep_decay(2, counts, num_decays=8, **SHAPE)
+  sweep = decay.sweep_decay(2, counts, num_decays=8, **SHAPE)
   np.testing.assert_allclose(sweep.found, sweep.predicted, atol=1e-5)
   alive = sweep.found > 1e-3
   np.testing.assert_array_equal(alive, sweep.decays[:, None] < sweep.thresholds)
@@ -137,7 +147,7 @@ def tree():
 def result(frame, kind, depth, *cases):
   function = ufm.fixed_classifier(frame, kind, **OPTIONS[kind])
   return [
-    deep_linear.frame_result(
+    fixed.frame_result(
       frame,
       function,
       counts,
@@ -189,18 +199,18 @@ def test_below_two_layers_the_cosine_loss_holds_and_dot_regression_does_not():
 
 
 def test_searches_together_and_one_by_one_are_timed():
-  speed = deep_linear.time_searches(
+  found = speed.time_searches(
     'gd', num_settings=3, starts=2, sample=1, steps=3000
   )
-  assert min(speed.together, speed.by_setting, speed.by_start) > 0
-  assert speed.hits.shape == (3, 2)
-  assert speed.hits.any()
+  assert min(found.together, found.by_setting, found.by_start) > 0
+  assert found.hits.shape == (3, 2)
+  assert found.hits.any()
 
 
 def test_a_part_replaces_its_own_section_alone():
-  page = deep_linear.with_section('', 'root', '## root\n\nold')
-  page = deep_linear.with_section(page, 'layers', '## layers\n\nfirst')
-  page = deep_linear.with_section(page, 'root', '## root\n\nnew\n\n| a |')
+  page = parts.with_section('', 'root', '## root\n\nold')
+  page = parts.with_section(page, 'layers', '## layers\n\nfirst')
+  page = parts.with_section(page, 'root', '## root\n\nnew\n\n| a |')
   assert page == (
     '# Collapse under deep linear layers\n\n'
     '## layers\n\nfirst\n\n## root\n\nnew\n\n| a |\n'
@@ -209,13 +219,13 @@ def test_a_part_replaces_its_own_section_alone():
 
 def test_tables_and_pictures_are_written(tmp_path):
   search = roots()
-  part = deep_linear.Part(
+  part = common.Part(
     'Text.',
     ','.join('abcdefgh'),
-    deep_linear.root_rows(search),
-    {'': deep_linear.root_figure([search, search])},
+    root.root_rows(search),
+    {'': root.root_figure([search, search])},
   )
-  deep_linear.write(tmp_path, 'root', part, wall=1.0)
+  parts.write(tmp_path, 'root', part, wall=1.0)
   assert (tmp_path / 'deep_linear_root.png').stat().st_size > 1000
   page = (tmp_path / 'deep_linear.md').read_text()
   assert 'raises' in page and '1.0614' in page
@@ -224,16 +234,53 @@ def test_tables_and_pictures_are_written(tmp_path):
 
 def test_an_unknown_part_is_answered_with_the_known_ones():
   with pytest.raises(ValueError, match='layers, widths'):
-    deep_linear.check_parts(['layers', 'leyers'])
+    parts.check_parts(['layers', 'leyers'])
 
 
 def test_results_that_are_kept_are_of_all_parts():
-  root = pathlib.Path(deep_linear.__file__).parents[1]
-  page = (root / 'experiments/results/deep_linear.md').read_text()
-  for name in deep_linear.PARTS:
+  folder = pathlib.Path(parts.__file__).parents[2]
+  page = (folder / 'experiments/results/deep_linear.md').read_text()
+  for name in parts.PARTS:
     assert f'\n## {name}\n' in page
   pictures = re.findall(r'\((\w+\.png)\)', page)
-  assert len(pictures) > len(deep_linear.PARTS)
+  assert len(pictures) > len(parts.PARTS)
   for name in pictures:
-    size = (root / 'experiments/results' / name).stat().st_size
+    size = (folder / 'experiments/results' / name).stat().st_size
     assert size < 150_000
+
+
+# --- Real networks -----------------------------------------------------------
+
+
+def test_a_network_is_measured_against_its_own_prediction(tmp_path):
+  config = helpers.tiny_config(
+    'deep_linear',
+    **{
+      'method.depth': 2,
+      'method.weight_decay': 5e-3,
+      'method.feature_decay': 1e-4,
+      'imbalance.factor': 4.0,
+      'collapse.every': 1,
+      'lr.classifier': 0.02,
+    },
+  )
+  run = networks.trained(tmp_path, config)
+  assert (run.counts[0], run.counts[-1]) == (8, 2)
+  exact = ufm.minimum(
+    run.counts.tolist(), (256, 256), (5e-3, 5e-3), feature_decay=1e-4
+  )
+  assert run.objective == exact.objective
+  np.testing.assert_allclose(run.predicted.means, exact.class_mean_gram)
+  # The last record is of the state whose means and rows are returned.
+  gaps = run.predicted.gaps(run.weights, run.means)
+  for name, gap in gaps.items():
+    assert run.history[-1][f'predicted_{name}'] == pytest.approx(
+      float(gap), rel=1e-3
+    )
+  table = networks.row('tiny', 'orthogonal', run)
+  assert len(table) == 9
+  for figure in (
+    networks.curves_figure({'tiny': run}),
+    networks.lengths_figure({'tiny': run}),
+  ):
+    figure.savefig(tmp_path / 'figure.png')

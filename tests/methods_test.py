@@ -11,6 +11,7 @@ from configs import common
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
 from hafjax import methods
+from hafjax import ufm
 
 TREES = {
   'even': hierarchy_lib.Hierarchy.from_paths(
@@ -94,6 +95,9 @@ def test_steps_lower_the_loss(variant, tree, kind):
     (dict(name='soft_max_margin', margin='wide'), "'distance' or 'incorrect'"),
     (dict(name='devise', margin=0.0), 'margin must be positive'),
     (dict(name='etf_dr', lengths='all'), 'one of batch, train'),
+    (dict(name='deep_linear', depth=0), 'depth must be at least 1'),
+    (dict(name='deep_linear', loss='l1'), "got 'l1'"),
+    (dict(name='deep_linear', weight_decay=0.0), 'Without a positive decay'),
     (
       dict(name='haframe', gamma=1.0, alpha=0.4, schedule='odd'),
       "no mixing schedule 'odd'",
@@ -177,3 +181,61 @@ def test_dot_regression_lengthens_the_vectors_of_rare_classes():
   # Classes of 1 to 6 examples, 3.5 in the mean; one of each in the batch.
   np.testing.assert_allclose(found['train'], 3.5 / np.arange(1, 7), rtol=1e-5)
   np.testing.assert_allclose(found['batch'], np.ones(6), rtol=1e-5)
+
+
+@pytest.mark.parametrize('depth, bias', [(1, False), (1, True), (3, False)])
+def test_deep_linear_is_the_objective_of_free_features(depth, bias):
+  tree = TREES['even']
+  counts = (
+    np.full(tree.num_classes, 4) if bias else np.arange(2, tree.num_classes + 2)
+  )
+  config = dict(
+    name='deep_linear',
+    depth=depth,
+    width=9 if depth > 1 else None,
+    bias=bias,
+    weight_decay=5e-3,
+    feature_decay=1e-3,
+  )
+  task = task_for(config, tree, class_counts=counts, feature_dim=11)
+  method = methods.build(task, **config)
+  exact = ufm.minimum(
+    counts.tolist(),
+    dims=(11,) + (9,) * (depth - 1),
+    weight_decays=(5e-3,) * depth,
+    feature_decay=1e-3,
+    bias=bias,
+  )
+  params = {
+    f'linear{layer}': dict(kernel=kernel.T)
+    for layer, kernel in enumerate(exact.weights, 1)
+  }
+  if bias:
+    params[f'linear{depth}']['bias'] = exact.bias
+  labels = np.repeat(np.arange(tree.num_classes), counts)
+
+  def mean_loss(params, features):
+    outputs = method.head.apply({'params': params}, features)
+    return method.loss(outputs, labels, 0.5).mean(), outputs
+
+  (loss, outputs), gradients = jax.value_and_grad(
+    mean_loss, (0, 1), has_aux=True
+  )(params, exact.features.T)
+  assert float(loss) == pytest.approx(exact.objective, rel=1e-5)
+  for gradient in jax.tree.leaves(gradients):
+    np.testing.assert_allclose(gradient, 0, atol=1e-5)
+
+  # What is predicted, layer by layer, is this point.
+  means = {'features': outputs['features'], **outputs['intermediates']}
+  rows = {'features': outputs['weights'], **outputs['layer_weights']}
+  assert list(method.predicted) == list(means) and len(means) == depth
+  first = np.unique(labels, return_index=True)[1]
+  for layer, predicted in method.predicted.items():
+    gaps = predicted.gaps(rows[layer], means[layer][first])
+    for gap in gaps.values():
+      assert gap < 1e-4
+
+
+def test_deep_linear_predicts_nothing_where_theory_does_not():
+  config = dict(name='deep_linear', loss='ce', depth=2)
+  assert not methods.build(task_for(config, TREES['even']), **config).predicted

@@ -713,10 +713,27 @@ def test_collapse_by_layer_is_zero_at_a_minimum_alone(name, x64):
   np.testing.assert_allclose(moved['nc2_classifier'], 0, atol=1e-7)
 
 
-def test_collapse_by_layer_needs_rows_along_class_means():
-  settings = settings_of(acceptance()['P18'])
-  with pytest.raises(ValueError, match='classes of equal size'):
-    ufm.collapse_by_layer(ufm.minimum(**settings), settings['class_counts'])
+@pytest.mark.parametrize('name', ['P15', 'P07', 'P18', 'P22'])
+def test_predictions_are_of_the_minimum(name):
+  settings = settings_of(acceptance()[name])
+  exact, found = ufm.minimum(**settings), ufm.predictions(**settings)
+  assert len(found) == len(settings['dims'])
+  np.testing.assert_allclose(found[0].means, exact.class_mean_gram, atol=1e-12)
+  np.testing.assert_allclose(found[0].rows, exact.classifier_gram, atol=1e-12)
+  last = exact.weights[-1] @ exact.weights[-1].T
+  np.testing.assert_allclose(found[-1].rows, last, atol=1e-12)
+  for layer in found:
+    np.testing.assert_allclose(layer.products, exact.logit_means, atol=1e-12)
+
+
+def test_predictions_do_not_grow_with_examples():
+  settings = dict(dims=(8, 8), weight_decays=(1e-4,) * 2)
+  small = ufm.predictions([3, 2], feature_decay=1e-4, **settings)
+  large = ufm.predictions(
+    [3 * 10**9, 2 * 10**9], feature_decay=1e-13, **settings
+  )
+  for one, other in zip(small, large, strict=True):
+    np.testing.assert_allclose(one.products, other.products, rtol=1e-9)
 
 
 def test_single_precision_is_near():

@@ -25,10 +25,12 @@ from hafjax.collapse.measures import outlier_deviation
 from hafjax.collapse.measures import pair_kernel
 from hafjax.collapse.measures import self_duality
 from hafjax.collapse.measures import uniform_duality
+from hafjax.collapse.prediction import Prediction
 from hafjax.collapse.statistics import ClassStatistics
 
 __all__ = [
   'ClassStatistics',
+  'Prediction',
   'alignment',
   'alignment_sums',
   'bias_relation',

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run's data: splits in memory, and which examples make up a step."""
 
+from collections.abc import Sequence
 import dataclasses
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax.data import augment
+from hafjax.data import imbalance
 from hafjax.data import sources
 from hafjax.data import specs
 
@@ -65,6 +67,23 @@ class DataSet:
       },
     )
 
+  def thinned(self, counts: Sequence[int], factor: float) -> 'DataSet':
+    """With fewer training examples, see `imbalance.class_counts`.
+
+    The first ones of every class stay; other splits are as they were.
+
+    Raises:
+      DataError: if there are not as many.
+    """
+    train = self.splits['train']
+    available = np.bincount(train.labels, minlength=self.hierarchy.num_classes)
+    wanted = imbalance.class_counts(available, counts, factor)
+    if (wanted == available).all():
+      return self
+    chosen = imbalance.first_of_each(train.labels, wanted)
+    splits = self.splits | dict(train=train.take(chosen))
+    return dataclasses.replace(self, splits=splits)
+
   def preprocess(self, images, key=None):
     """uint8 images to what the network sees; augmented if there is a key."""
     images = augment.zero_pad(images, self.image_shape[0])
@@ -78,8 +97,8 @@ def load(config) -> DataSet:
 
   Args:
     config: fields `dataset`, `data_dir`, `hierarchy`, `level`, `distance`,
-      `image_size`, `crop_padding`, `flip` (and `synthetic` where that is the
-      data set); see `configs/common.py`.
+      `image_size`, `crop_padding`, `flip`, `imbalance` (and
+      `synthetic` where that is the data set); see `configs/common.py`.
 
   Raises:
     DataError: if the data cannot be had, or does not fit the hierarchy.
@@ -121,7 +140,9 @@ def load(config) -> DataSet:
     crop_padding=override(config.crop_padding, spec.crop_padding),
     flip=override(config.flip, spec.flip),
   )
-  return data if config.level is None else data.at_level(config.level)
+  if config.level is not None:
+    data = data.at_level(config.level)
+  return data.thinned(**config.imbalance)
 
 
 def training_order(num_examples: int, batch_size: int, seed: int):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a method is, and how a config finds one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import dataclasses
 import importlib
 import inspect
@@ -12,6 +12,7 @@ from flax import linen as nn
 import jax
 import numpy as np
 
+from hafjax import collapse
 from hafjax import hierarchy as hierarchy_lib
 
 # Modules of this folder that are no methods.
@@ -57,12 +58,17 @@ class Method:
     scores: outputs -> float[B, K], larger for likelier classes.
     update: (the head's own variables of the collection 'frame', outputs, labels
       int[B], step int[]) -> these variables after the step; None if they stay.
+    predicted: where class means and classifier rows should end up, by the name
+      of the layer ('features' for the head's input), where theory knows.
   """
 
   head: nn.Module
   loss: Callable[[dict, jax.Array, jax.Array], jax.Array]
   scores: Callable[[dict], jax.Array] = lambda outputs: outputs['logits']
   update: Callable[[dict, dict, jax.Array, jax.Array], dict] | None = None
+  predicted: Mapping[str, collapse.Prediction] = dataclasses.field(
+    default_factory=dict
+  )
 
 
 def names() -> tuple[str, ...]:

@@ -39,6 +39,57 @@ class Linear(nn.Module):
     )
 
 
+class LinearLayers(nn.Module):
+  """Linear layers on top of each other, as theory has them.
+
+  Attributes:
+    widths: of the layers' outputs; the last is K.
+    bias: whether the last has one.
+  """
+
+  widths: tuple[int, ...]
+  bias: bool = False
+
+  @nn.compact
+  def __call__(self, features):
+    """[B, d] -> features and logits [B, K], float32.
+
+    Also the 'kernels' of the layers, [d_l, d_{l-1}] each; their product, the
+    classifier's 'weights' [K, d]; 'bias' [K] (zeros for none); 'intermediates',
+    what goes into the second layer and on, 'linear1' and so on; and
+    'layer_weights', [K, width] of each of these, what the layers above make of
+    it.
+    """
+    x = features = features.astype(jnp.float32)
+    inputs, kernels, bias = [], [], jnp.zeros(self.widths[-1])
+    for layer, width in enumerate(self.widths, 1):
+      last = layer == len(self.widths)
+      dense = nn.Dense(
+        width, use_bias=self.bias and last, name=f'linear{layer}'
+      )
+      inputs.append(x)
+      x = dense(x)
+      params = dense.variables['params']
+      kernels.append(params['kernel'].T)
+      bias = params.get('bias', bias)
+    above = [kernels[-1]]
+    for kernel in kernels[-2::-1]:
+      above.append(
+        jnp.matmul(above[-1], kernel, precision=jax.lax.Precision.HIGHEST)
+      )
+    weights, *above = above[::-1]
+    names = [f'linear{layer}' for layer in range(1, len(kernels))]
+    return dict(
+      features=features,
+      logits=x,
+      kernels=tuple(kernels),
+      weights=weights,
+      bias=bias,
+      intermediates=dict(zip(names, inputs[1:], strict=True)),
+      layer_weights=dict(zip(names, above, strict=True)),
+    )
+
+
 class Fixed(nn.Module):
   """A classifier whose rows are given and stay.
 

@@ -22,7 +22,8 @@ class Network(nn.Module):
   classifier: nn.Module
 
   def __call__(self, images, train: bool):
-    """float[B, h, w, c] -> the head's outputs, and 'intermediates'."""
+    """float[B, h, w, c] -> the head's outputs, and all 'intermediates'."""
     feature_map, intermediates = self.backbone(images, train)
     outputs = self.classifier(self.transformation(feature_map, train))
+    intermediates = intermediates | outputs.get('intermediates', {})
     return dict(outputs, intermediates=intermediates)

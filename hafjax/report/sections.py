@@ -463,6 +463,19 @@ _COLLAPSE = {
     'As NC2, of centred class means from a simplex ETF.',
   ),
   'nc2_orthogonal': ('NC2, orthogonal', 'As NC2, from an orthogonal frame.'),
+  'predicted_nc2_means': (
+    'NC2, predicted',
+    'As NC2, from the class means that the theory of linear layers predicts '
+    'for these decays and class sizes.',
+  ),
+  'predicted_nc2_classifier': (
+    'NC2 of the classifier, predicted',
+    'Likewise of its rows.',
+  ),
+  'predicted_nc3': (
+    'NC3, predicted',
+    'Likewise of the products of rows with class means.',
+  ),
   'nc1_svd': (
     'NC1, by singular values',
     'As NC1, in the leading directions between classes only.',

@@ -27,6 +27,7 @@ from hafjax.ufm.closed_form import minimum
 from hafjax.ufm.cross_entropy import two_class_threshold
 from hafjax.ufm.fixed import fixed_classifier
 from hafjax.ufm.layers import collapse_by_layer
+from hafjax.ufm.layers import predictions
 from hafjax.ufm.model import objective
 from hafjax.ufm.modes import NoClosedForm
 from hafjax.ufm.modes import collapse_threshold
@@ -43,5 +44,6 @@ __all__ = [
   'minimum',
   'objective',
   'optimise',
+  'predictions',
   'two_class_threshold',
 ]

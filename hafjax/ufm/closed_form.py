@@ -105,31 +105,14 @@ def minimum(
     NoClosedForm: where none is known; says what to run instead.
     ValueError: if the settings are inconsistent.
   """
-  problem = Problem(
-    tuple(class_counts),
-    tuple(dims),
-    tuple(weight_decays),
-    feature_decay,
-    bias,
-    bias_decay,
-    loss,
+  problem = Problem.of(
+    class_counts, dims, weight_decays, feature_decay, bias, bias_decay, loss
   )
-  find = squared_error_modes if loss == 'mse' else cross_entropy_modes
-  return _assemble(problem, find(problem))
-
-
-def _assemble(problem: Problem, modes: Modes) -> Minimum:
-  """All layers of given logits, balanced: each has an equal share of decay."""
-  depth, sizes = problem.depth, problem.sizes
+  modes = modes_of(problem)
   values = modes.singular_values
-  # t = (Lambda s^2)^(1 / (M + 1)) is decay times squared singular value.
-  energy = np.exp(problem.log_product / (depth + 1)) * values ** (
-    2 / (depth + 1)
-  )
-  layers = np.sqrt(energy / np.array(problem.weight_decays)[:, None])
-  features = np.sqrt(energy / problem.feature_decay)
-  right = modes.right / np.sqrt(sizes)[:, None]
-  weights, means = _factors(problem, modes.left, layers, features, right)
+  layers, features = _layer_values(problem, values)
+  right = _right(problem, modes)
+  weights, means = factors(problem, modes)
   return Minimum(
     objective=modes.objective,
     status=modes.status,
@@ -148,13 +131,38 @@ def _assemble(problem: Problem, modes: Modes) -> Minimum:
   )
 
 
-def _factors(problem, left, layers, features, right):
-  """Weights and class means, with the modes that are not zero as axes."""
+def modes_of(problem: Problem) -> Modes:
+  """Of the logits at the minimum."""
+  find = squared_error_modes if problem.loss == 'mse' else cross_entropy_modes
+  return find(problem)
+
+
+def _layer_values(problem: Problem, values):
+  """Singular values of layers [M, K] and features [K], given the logits'.
+
+  Balanced: each has an equal share t of the decay, decay times the squared
+  singular value, with t = (Lambda s^2)^(1 / (M + 1)).
+  """
+  share = 1 / (problem.depth + 1)
+  energy = np.exp(problem.log_product * share) * values ** (2 * share)
+  layers = np.sqrt(energy / np.array(problem.weight_decays)[:, None])
+  return layers, np.sqrt(energy / problem.feature_decay)
+
+
+def _right(problem: Problem, modes: Modes):
+  """Right singular vectors of the logits, a row a class, of one example."""
+  return modes.right / np.sqrt(problem.sizes)[:, None]
+
+
+def factors(problem: Problem, modes: Modes):
+  """Weights and class means [d_0, K], with modes that are not zero as axes."""
+  layers, features = _layer_values(problem, modes.singular_values)
   alive = np.flatnonzero(features)
   bases = [np.eye(width, len(alive)) for width in problem.dims]
-  bases.append(left[:, alive])
+  bases.append(modes.left[:, alive])
   weights = tuple(
     above * values[alive] @ below.T
     for below, above, values in zip(bases, bases[1:], layers, strict=False)
   )
-  return weights, bases[0] * features[alive] @ right[:, alive].T
+  right = _right(problem, modes)[:, alive]
+  return weights, bases[0] * features[alive] @ right.T

@@ -12,7 +12,33 @@ import numpy as np
 
 from hafjax import collapse
 from hafjax.ufm.closed_form import Minimum
+from hafjax.ufm.closed_form import factors
+from hafjax.ufm.closed_form import modes_of
+from hafjax.ufm.model import Problem
 from hafjax.ufm.model import labels_of
+
+
+def predictions(
+  class_counts: Sequence[int], *args, **settings
+) -> list[collapse.Prediction]:
+  """The geometry of `minimum` at every layer's input, the features' first.
+
+  Args:
+    class_counts: class sizes, K integers, as large as they may be: nothing here
+      grows with the number of examples.
+    *args: what else `minimum` takes.
+    **settings: likewise.
+
+  Returns:
+    For each of the M layers what it acts on, and what it and all layers above
+    make of that.
+
+  Raises:
+    NoClosedForm: where no minimum is known.
+    ValueError: if the settings are inconsistent.
+  """
+  problem = Problem.of(class_counts, *args, **settings)
+  return _predictions(*factors(problem, modes_of(problem)))
 
 
 def collapse_by_layer(
@@ -28,58 +54,32 @@ def collapse_by_layer(
     A function of a point (weights, features, bias), for the `measure` of
     `optimise`, that gives an array [M] of each measure, an entry for every
     layer's input (the features first), all 0 at the minimiser: 'nc1' of
-    `collapse.nc1`; 'nc2_means' and 'nc2_classifier', `collapse.nc2` of class
-    means and classifier rows; 'nc3', `collapse.self_duality` (its distance) of
-    the classifier and class means that are as long as its rows should be. nan
-    where all are zero. Dang et al., ICML 2023 (arXiv 2301.00437), where the
-    last is of W_M ... W_1 alone.
-
-  Raises:
-    ValueError: if the minimiser's classifier rows are not along its class means
-      (a free bias, classes of unequal size).
+    `collapse.nc1`, and those of `collapse.Prediction.gaps`. nan where all are
+    zero. Dang et al., ICML 2023 (arXiv 2301.00437).
   """
   labels = labels_of(class_counts)
-  num_classes = len(class_counts)
-
-  def targets_of(classifier, features):
-    """Gram matrices of rows and class means, and ratios of their lengths."""
-    first = np.unique(labels, return_index=True)[1]
-    rows, means = np.asarray(classifier), np.asarray(features)[:, first].T
-    lengths = np.linalg.norm(rows, axis=1), np.linalg.norm(means, axis=1)
-    # A class that is collapsed has neither.
-    ratios = np.divide(*lengths, out=0 * lengths[0], where=lengths[1] > 0)
-    return rows @ rows.T, means @ means.T, ratios[:, None]
-
-  def measure_layer(classifier, features, targets):
-    rows_gram, means_gram, ratios = targets
-    stats = collapse.ClassStatistics.of(features.T, labels, num_classes)
-    means = stats.means
-    return dict(
-      nc1=collapse.nc1(stats),
-      nc2_means=collapse.nc2(means, means_gram),
-      nc2_classifier=collapse.nc2(classifier, rows_gram),
-      nc3=collapse.self_duality(classifier, ratios * means, 'distance'),
-    )
-
-  with jax.enable_x64(True):
-    layers = _layers(exact.weights, exact.features)
-    targets = [targets_of(*layer) for layer in layers]
-    if measure_layer(*layers[0], targets[0])['nc3'] > 1e-6:
-      raise ValueError(
-        "This minimiser's classifier rows are not along its class means: its "
-        'collapse by layer needs no bias, or classes of equal size.'
-      )
+  first = np.unique(labels, return_index=True)[1]
+  predicted = _predictions(exact.weights, exact.features[:, first])
 
   def measure(point):
     weights, features, _ = point
-    layers = _layers(weights, features)
-    found = [
-      measure_layer(*layer, goal)
-      for layer, goal in zip(layers, targets, strict=True)
-    ]
+    found = []
+    for (classifier, inputs), goal in zip(
+      _layers(weights, features), predicted, strict=True
+    ):
+      stats = collapse.ClassStatistics.of(inputs.T, labels, len(first))
+      gaps = goal.gaps(classifier, stats.means)
+      found.append(dict(nc1=collapse.nc1(stats), **gaps))
     return jax.tree.map(lambda *values: jnp.stack(values), *found)
 
   return measure
+
+
+def _predictions(weights, class_means) -> list[collapse.Prediction]:
+  """Of float64 weights and class means, a column per class."""
+  with jax.enable_x64(True):
+    layers = jax.tree.map(np.asarray, _layers(weights, class_means))
+  return [collapse.Prediction.of(above, below.T) for above, below in layers]
 
 
 def _layers(weights, features):

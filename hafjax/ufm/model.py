@@ -69,6 +69,32 @@ class Problem:
         f'bias_decay={self.bias_decay} needs a bias: set bias=True.'
       )
 
+  @classmethod
+  def of(
+    cls,
+    class_counts: Sequence[int],
+    dims: Sequence[int],
+    weight_decays: Sequence[float],
+    feature_decay: float,
+    bias: bool = False,
+    bias_decay: float = 0.0,
+    loss: str = 'mse',
+  ) -> 'Problem':
+    """From the arguments of `minimum`.
+
+    Raises:
+      ValueError: if they are inconsistent.
+    """
+    return cls(
+      tuple(class_counts),
+      tuple(dims),
+      tuple(weight_decays),
+      feature_decay,
+      bias,
+      bias_decay,
+      loss,
+    )
+
   @property
   def depth(self) -> int:
     """M, how many linear layers there are."""
