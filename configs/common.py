@@ -134,6 +134,11 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     # --- optimisation: SGD, weight decay on everything that is learned
     batch_size=64,
     num_epochs=10,
+    # Parts of a batch that are computed one after another, to save memory; the
+    # gradient is the whole batch's, BatchNorm's statistics are each part's.
+    microbatches=1,
+    # Length that the gradient is cut to; None for any.
+    clip_norm=config_dict.placeholder(float),
     # Peak rates; each falls to zero along a cosine.
     lr=dict(backbone=0.01, transformation=0.01, classifier=0.1),
     momentum=0.9,

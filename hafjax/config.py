@@ -88,6 +88,8 @@ RULES = {
   'dtype': _one_of('float32', 'bfloat16'),
   'batch_size': _at_least(2),  # Batch statistics need two examples.
   'num_epochs': _at_least(1),
+  'microbatches': _at_least(1),
+  'clip_norm': _optional(_POSITIVE),
   'lr.backbone': _POSITIVE,
   'lr.transformation': _POSITIVE,
   'lr.classifier': _POSITIVE,
@@ -164,6 +166,13 @@ def check(config, num_devices: int = 1):
       problems.append(
         f'{name} must be a multiple of the number of devices '
         f'({num_devices}), got {size}'
+      )
+  size, parts = fields.get('batch_size'), fields.get('microbatches')
+  if _is_integer(size) and _is_integer(parts) and parts > 1:
+    if size % (parts * num_devices) or size < 2 * parts:
+      problems.append(
+        f'batch_size must be a multiple of microbatches x devices ({parts} x '
+        f'{num_devices}), of at least two examples each, got {size}'
       )
   eval_every = fields.get('eval_every')
   for name in ('collapse.every', 'keep_every'):

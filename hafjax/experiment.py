@@ -48,6 +48,7 @@ class Experiment:
     preprocess: (uint8 images, key or None) -> float images.
     truth: what metrics compare with, on the host.
     num_steps: length of training.
+    microbatch_size: examples at once, of those of a step; None for all.
     seed: of initial weights and augmentation.
   """
 
@@ -57,6 +58,7 @@ class Experiment:
   preprocess: Callable
   truth: metrics.Truth
   num_steps: int
+  microbatch_size: int | None
   seed: int
 
 
@@ -95,13 +97,16 @@ def make_optimiser(config, num_steps: int) -> optax.GradientTransformation:
       ),
     )
 
-  return optax.partition(
+  by_part = optax.partition(
     {part: sgd(peak) for part, peak in config.lr.items()},
     lambda params: {
       part: jax.tree.map(lambda _, part=part: part, group)
       for part, group in params.items()
     },
   )
+  if config.clip_norm is None:
+    return by_part
+  return optax.chain(optax.clip_by_global_norm(config.clip_norm), by_part)
 
 
 def make_experiment(config, data: data_lib.DataSet) -> Experiment:
@@ -144,5 +149,10 @@ def make_experiment(config, data: data_lib.DataSet) -> Experiment:
     preprocess=data.preprocess,
     truth=metrics.Truth.create(data.hierarchy, data.distances, config.ks),
     num_steps=num_steps,
+    microbatch_size=(
+      config.batch_size // config.microbatches
+      if config.microbatches > 1
+      else None
+    ),
     seed=config.seed,
   )

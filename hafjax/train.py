@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from optax.microbatching import AccumulationType
 
 from hafjax import checkpoint
 from hafjax import config as config_lib
@@ -51,7 +52,7 @@ def train_step(
   images = experiment.preprocess(images, key)
   done = state.step / experiment.num_steps
 
-  def mean_loss(params):
+  def mean_loss(params, images, labels):
     outputs, updated = experiment.network.apply(
       {'params': params, **state.variables},
       images,
@@ -59,26 +60,34 @@ def train_step(
       mutable=['batch_stats'],
     )
     loss = experiment.method.loss(outputs, labels, done)
-    return loss.mean(), (loss, outputs, updated)
+    predictions = experiment.method.scores(outputs).argmax(-1)
+    sums = dict(
+      loss=loss.sum(),
+      top1=(predictions == labels).sum().astype(jnp.float32),
+      count=jnp.float32(len(labels)),
+    )
+    return loss.mean(), (sums, updated, outputs['features'])
 
-  gradient, (loss, outputs, updated) = jax.grad(mean_loss, has_aux=True)(
-    state.params
+  def gradient(images, labels):
+    return jax.grad(mean_loss, has_aux=True)(state.params, images, labels)
+
+  mean, total = AccumulationType.MEAN, AccumulationType.SUM
+  gradient = optax.microbatch(
+    gradient,
+    argnums=(0, 1),
+    microbatch_size=experiment.microbatch_size,
+    accumulator=(mean, (total, mean, AccumulationType.CONCAT)),
   )
+  gradient, (sums, updated, features) = gradient(images, labels)
   variables = {**state.variables, **updated}
   if experiment.method.update is not None:
     variables['frame'] = dict(
       classifier=experiment.method.update(
-        variables['frame']['classifier'], outputs, labels, state.step
+        variables['frame']['classifier'], features, labels, state.step
       )
     )
   updates, opt_state = experiment.optimiser.update(
     gradient, state.opt_state, state.params
-  )
-  predictions = experiment.method.scores(outputs).argmax(-1)
-  sums = dict(
-    loss=loss.sum(),
-    top1=(predictions == labels).sum().astype(jnp.float32),
-    count=jnp.float32(len(labels)),
   )
   new_state = TrainState(
     step=state.step + 1,

@@ -56,8 +56,9 @@ class Method:
     loss: (outputs, labels int[B], progress) -> float[B]; progress is the
       fraction of training done, in [0, 1).
     scores: outputs -> float[B, K], larger for likelier classes.
-    update: (the head's own variables of the collection 'frame', outputs, labels
-      int[B], step int[]) -> these variables after the step; None if they stay.
+    update: (the head's own variables of the collection 'frame', features
+      float[B, d], labels int[B], step int[]) -> these variables after the step;
+      None if they stay.
     predicted: where class means and classifier rows should end up, by the name
       of the layer ('features' for the head's input), where theory knows.
   """
@@ -65,7 +66,7 @@ class Method:
   head: nn.Module
   loss: Callable[[dict, jax.Array, jax.Array], jax.Array]
   scores: Callable[[dict], jax.Array] = lambda outputs: outputs['logits']
-  update: Callable[[dict, dict, jax.Array, jax.Array], dict] | None = None
+  update: Callable[[dict, jax.Array, jax.Array, jax.Array], dict] | None = None
   predicted: Mapping[str, collapse.Prediction] = dataclasses.field(
     default_factory=dict
   )

@@ -118,8 +118,8 @@ def method(
     return base.Method(head=heads.Fixed(frame), loss=loss)
   options = Rotation.of(rotation)
 
-  def update(variables, outputs, labels, step):
-    return _turn(variables, outputs['features'], labels, step, options)
+  def update(variables, features, labels, step):
+    return _turn(variables, features, labels, step, options)
 
   return base.Method(head=heads.Turning(frame), loss=loss, update=update)
 
