@@ -75,6 +75,7 @@ RULES = {
   'crop_padding': _optional(_at_least(0)),
   'flip': _optional(_one_of(True, False)),
   'model': _TEXT,
+  'init_from': _TEXT,
   'top': _one_of(*tops.NAMES),
   'feature_dim': _optional(_at_least(1)),
   'dtype': _one_of('float32', 'bfloat16'),

@@ -11,6 +11,7 @@ from hafjax.models import convnet
 from hafjax.models import mlp
 from hafjax.models import resnet
 from hafjax.models import vgg
+from hafjax.models import vit
 from hafjax.models import wide_resnet
 
 _RESNETS = {
@@ -34,8 +35,9 @@ def build(name: str, **options) -> nn.Module:
   """A backbone by name, such as 'convnet', 'resnet_50' or 'wrn_DEPTH_WIDTH'.
 
   Args:
-    name: for example 'wrn_28_8', the paper's network for CIFAR-100. Of
-      'resnet_50_small' the first layers are those for images of some 32 pixels.
+    name: for example 'wrn_28_8', the paper's network for CIFAR-100, or
+      'vit_s_16', ViT-S with patches of 16 x 16 pixels. Of 'resnet_50_small' the
+      first layers are those for images of some 32 pixels.
     **options: fields of the module, such as `dtype`.
 
   Returns:
@@ -51,7 +53,12 @@ def build(name: str, **options) -> nn.Module:
     depth, width = map(int, match.groups())
     wide_resnet.check(depth, width)
     return wide_resnet.WideResNet(depth, width, **options)
+  if match := re.fullmatch(r'vit_([a-z]+)_([1-9]\d*)', name):
+    size, patch_size = match.groups()
+    if size in vit.SIZES:
+      return vit.ViT(int(patch_size), **vit.SIZES[size], **options)
   raise ValueError(
-    f'There is no model {name!r}; there are {", ".join(_BACKBONES)} and '
-    'wrn_DEPTH_WIDTH (for example wrn_28_8).'
+    f'There is no model {name!r}; there are {", ".join(_BACKBONES)}, '
+    'vit_SIZE_PATCH (for example vit_s_16; sizes are '
+    f'{", ".join(vit.SIZES)}) and wrn_DEPTH_WIDTH (for example wrn_28_8).'
   )
