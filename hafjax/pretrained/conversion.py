@@ -83,7 +83,13 @@ def initial_backbone(
     raise PretrainedError(
       f'{file} does not go with the model {model}: {error}'
     ) from error
-  logging.info('The backbone %s starts from %s: %s.', model, file, report)
+  logging.info(
+    'The backbone %s starts from %s: %s; what is behind the backbone is drawn '
+    'by the seed.',
+    model,
+    file,
+    report,
+  )
   return variables
 
 
@@ -147,8 +153,8 @@ def _layout(tensors, backbone) -> tuple[layouts.Layout, str]:
     f'{layout.anchor!r} ({layout.words})' for layout in known
   )
   raise PretrainedError(
-    f'none of its {len(tensors)} tensors is called {wanted}, with or without a '
-    f'prefix; there are {_first(tensors)}.'
+    f'none of its {len(tensors)} tensors is called {wanted}, alone or behind '
+    f'{_first(known[0].prefixes[1:])}; there are {_first(tensors) or "none"}.'
   )
 
 

@@ -105,7 +105,7 @@ def _torch_vgg(backbone, path, shape) -> Source:
   if path[-1] == 'mean':
     # Ours has no biases before BatchNorm: without them the mean is less.
     names = (f'features.{index + 1}.running_mean', f'features.{index}.bias')
-    return names, np.subtract
+    return names, lambda mean, bias: mean - bias.reshape(mean.shape)
   index += kind == 'norm'
   return _torch_leaf(f'features.{index}', path[-1])
 
