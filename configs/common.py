@@ -123,6 +123,9 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     # --- network
     # Backbone, a name for hafjax.models.build.
     model='convnet',
+    # File that the backbone's first weights and statistics are read from, see
+    # hafjax/pretrained; '' to draw them by the seed.
+    init_from='',
     # Width of the features; None for what the method wants: K, as a rule.
     feature_dim=config_dict.placeholder(int),
     # Type I ('pool'), 'linear' or type II ('transform').

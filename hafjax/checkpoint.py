@@ -4,7 +4,8 @@
 
 A working directory holds
 
-    run.json       the config, class paths and distances' kind: what the run is
+    run.json       the config, class paths, distances' kind and the hash of the
+                   first weights' file: what the run is
     checkpoints/   the latest state, the best by validation top-1, and those
                    of every so many epochs, where asked for
     metrics.jsonl  one JSON object a line, as training went
@@ -26,14 +27,16 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-# Fields that say where and how to run, not what the run is. A hierarchy's file
-# may move: the class paths are in the record themselves.
+# Fields that say where and how to run, not what the run is. The files of a
+# hierarchy and of first weights may move: the class paths, and the hash of the
+# weights, are in the record themselves.
 _FREE_FIELDS = (
   'collapse',
   'data_dir',
   'eval',
   'eval_batch_size',
   'hierarchy',
+  'init_from',
   'keep_every',
   'ks',
   'log_seconds',
@@ -75,6 +78,12 @@ def read_record(folder: str | os.PathLike) -> dict:
   return read_json(file)
 
 
+def is_new(folder: str | os.PathLike) -> bool:
+  """Whether a run there starts from the beginning, as nothing is saved yet."""
+  folder = pathlib.Path(folder) / 'checkpoints'
+  return not folder.exists() or not ocp.utils.checkpoint_steps(folder)
+
+
 def describe(config, data) -> dict:
   """The record that makes two runs the same run, as JSON values.
 
@@ -91,7 +100,18 @@ def describe(config, data) -> dict:
   if data.kind is None:
     # The user's own, from a file that may change.
     record['distances'] = hashlib.sha256(data.distances.tobytes()).hexdigest()
+  if config.get('init_from'):
+    record['init_from'] = _digest(config['init_from'])
   return record
+
+
+def _digest(file: str) -> str:
+  """The hash of a file; '' where it is gone, as it may be once it was read."""
+  try:
+    with open(file, 'rb') as stream:
+      return hashlib.file_digest(stream, 'sha256').hexdigest()
+  except OSError:
+    return ''
 
 
 def _bound(record: dict) -> dict:
@@ -141,7 +161,10 @@ class Workdir:
     self.folder = pathlib.Path(folder).absolute()
     run_file = self.folder / 'run.json'
     if run_file.exists():
-      differences = _differences(_bound(read_json(run_file)), _bound(record))
+      recorded = read_json(run_file)
+      if record.get('init_from') == '' and 'init_from' in recorded:
+        record = record | dict(init_from=recorded['init_from'])
+      differences = _differences(_bound(recorded), _bound(record))
       if differences:
         raise CheckpointError(
           f'{self.folder} holds a run that differs in '

@@ -83,6 +83,7 @@ RULES = {
     'must be a number of at least 1',
   ),
   'model': _TEXT,
+  'init_from': _TEXT,
   'top': _one_of(*tops.NAMES),
   'feature_dim': _optional(_at_least(1)),
   'dtype': _one_of('float32', 'bfloat16'),

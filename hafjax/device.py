@@ -87,10 +87,11 @@ class Device:
     return jax.device_put(indices.astype(np.int32), self.split)
 
   def initial_state(
-    self, experiment: experiment_lib.Experiment
+    self, experiment: experiment_lib.Experiment, backbone: dict | None = None
   ) -> experiment_lib.TrainState:
-    """Fresh weights, whole on each device."""
-    return jax.jit(self._make(experiment), out_shardings=self.whole)()
+    """Fresh weights, whole on each device; see `experiment.initial_state`."""
+    make = jax.jit(self._make(experiment), out_shardings=self.whole)
+    return make(backbone=backbone)
 
   def abstract_state(
     self, experiment: experiment_lib.Experiment

@@ -62,11 +62,22 @@ class Experiment:
   seed: int
 
 
-def initial_state(experiment: Experiment, image_shape) -> TrainState:
-  """Fresh weights from the experiment's seed, float32."""
+def initial_state(
+  experiment: Experiment, image_shape, backbone: dict | None = None
+) -> TrainState:
+  """Fresh weights from the experiment's seed, float32.
+
+  Args:
+    experiment: what stays fixed.
+    image_shape: (h, w, c) as the network sees it.
+    backbone: variables by collection that the backbone starts from instead, see
+      `pretrained.initial_backbone`.
+  """
   key = jax.random.key(experiment.seed)
   images = jnp.zeros((1, *image_shape), jnp.float32)
   variables = experiment.network.init(key, images, train=False)
+  for collection, given in (backbone or {}).items():
+    variables[collection] |= dict(backbone=given)
   params = variables.pop('params')
   return TrainState(
     step=jnp.zeros((), jnp.int32),

@@ -17,6 +17,7 @@ from hafjax import data as data_lib
 from hafjax import device as device_lib
 from hafjax import geometry as geometry_lib
 from hafjax import measure
+from hafjax import pretrained
 from hafjax import progress as progress_lib
 from hafjax import report
 from hafjax import rules as rules_lib
@@ -138,8 +139,8 @@ def train_and_evaluate(config, workdir: str) -> dict:
     (of the best checkpoint by validation top-1), and how it was trained.
 
   Raises:
-    ValueError: if config, data, hierarchy, frame or workdir are bad; told
-      before training starts.
+    ValueError: if config, data, hierarchy, frame, weights to start from or
+      workdir are bad; told before training starts.
   """
   config_lib.check(config, jax.device_count())
   data = data_lib.load(config)
@@ -149,6 +150,12 @@ def train_and_evaluate(config, workdir: str) -> dict:
   )
   rules = tuple(_rules(config, data))
   companions = _companions(rules, config, data)
+  backbone = None
+  if config.init_from and config.mode == 'train' and checkpoint.is_new(workdir):
+    # Before the directory is made: a bad file leaves nothing behind.
+    backbone = pretrained.initial_backbone(
+      config.init_from, config.model, data.image_shape
+    )
   run = checkpoint.Workdir(
     workdir,
     checkpoint.describe(config, data),
@@ -163,7 +170,7 @@ def train_and_evaluate(config, workdir: str) -> dict:
       results = run.results()
       splits = ('val', 'test')
       if results is None:
-        results = _train(config, run, experiment, data)
+        results = _train(config, run, experiment, data, backbone)
       else:
         logging.info('%s is done: nothing is trained again.', run.folder)
     missing = tuple(r for r in rules if r.name not in results.get('rules', {}))
@@ -278,7 +285,7 @@ def _identity(config) -> dict:
   )
 
 
-def _train(config, run, experiment, data) -> dict:
+def _train(config, run, experiment, data, backbone) -> dict:
   device = device_lib.Device(data)
   trainer = Trainer(experiment, device)
   evaluator = measure.Evaluator(experiment, data, device)
@@ -288,7 +295,7 @@ def _train(config, run, experiment, data) -> dict:
   start = run.latest_step()
   if start is None:
     start = 0
-    state = device.initial_state(experiment)
+    state = device.initial_state(experiment, backbone)
     progress_lib.log_parameters(state.params)
   else:
     logging.info('Continuing %s at step %d.', run.folder, start)

@@ -10,6 +10,7 @@ from hafjax import models
 from hafjax.models import heads
 from hafjax.models import network as network_lib
 from hafjax.models import tops
+from hafjax.models import vit
 from hafjax.models.conv import conv
 
 
@@ -61,11 +62,102 @@ def test_wide_resnets(name, expected):
 
 
 @pytest.mark.parametrize(
+  'name, published, classifier, left_out',
+  [
+    ('resnet_18', 11_689_512, 513_000, 0),
+    ('resnet_34', 21_797_672, 513_000, 0),
+    ('resnet_50', 25_557_032, 2_049_000, 0),
+    # Without the biases of its 4,224 convolutional channels.
+    ('vgg_16', 138_365_992, 123_642_856, 4_224),
+    ('vit_s_16', 22_050_664, 385_000, 0),
+    ('vit_b_16', 86_567_656, 769_000, 0),
+  ],
+)
+def test_backbones_are_as_large_as_published(
+  name, published, classifier, left_out
+):
+  variables, _ = shapes(models.build(name), (224, 224, 3))
+  assert count(variables['params']) == published - classifier - left_out
+
+
+@pytest.mark.parametrize(
+  'name, sizes, channels',
+  [
+    ('resnet_18', {28: 1, 32: 1, 224: 7, 225: 8}, 512),
+    ('resnet_50', {28: 1, 32: 1, 224: 7}, 2048),
+    ('resnet_18_small', {8: 1, 28: 4, 32: 4}, 512),
+    ('resnet_50_small', {28: 4, 32: 4}, 2048),
+    ('vgg_16', {8: 1, 28: 1, 32: 1, 33: 2, 224: 7}, 512),
+  ],
+)
+def test_shapes_at_image_sizes(name, sizes, channels):
+  for size, expected in sizes.items():
+    for image_channels in (1, 3):
+      _, (feature_map, out) = shapes(
+        models.build(name), (size, size, image_channels)
+      )
+      assert feature_map.shape == (2, expected, expected, channels)
+      stages = [name for name in out if name.startswith('stage')]
+      assert stages == [f'stage{i + 1}' for i in range(len(stages))]
+      assert out[stages[-1]].shape == feature_map.shape
+
+
+@pytest.mark.parametrize(
+  'name, size, tokens, width',
+  [
+    ('vit_s_16', 224, 197, 384),
+    ('vit_s_4', 28, 50, 384),
+    ('vit_b_8', 32, 17, 768),
+    ('vit_ti_16', 32, 5, 192),
+  ],
+)
+def test_tokens_at_image_sizes(name, size, tokens, width):
+  _, (feature_map, out) = shapes(models.build(name), (size, size, 3))
+  assert feature_map.shape == (2, 1, 1, width)
+  assert set(out) == {'embedding', *(f'block{i}' for i in range(1, 13))}
+  assert {x.shape for x in out.values()} == {(2, tokens, width)}
+
+
+def test_images_of_broken_patches_are_told():
+  with pytest.raises(vit.ViTError, match='28 x 28 pixels .* of 16 x 16: give'):
+    shapes(models.build('vit_s_16'), (28, 28, 3))
+
+
+def test_a_transformer_sees_where_a_patch_is():
+  module = vit.ViT(2, width=8, depth=1, num_heads=2)
+  images = jax.random.normal(jax.random.key(0), (1, 4, 4, 1))
+  variables = jax.jit(lambda: module.init(jax.random.key(1), images, False))()
+  images = jnp.concatenate([images, jnp.roll(images, 2, axis=1)])
+  features = jax.jit(lambda v: module.apply(v, images, train=False)[0][:, 0, 0])
+  here, moved = features(variables)
+  assert not np.allclose(here, moved, atol=1e-5)
+  # Attention treats tokens alike: without positions they are a set.
+  variables['params']['positions'] *= 0
+  here, moved = features(variables)
+  np.testing.assert_allclose(here, moved, atol=1e-6)
+
+
+@pytest.mark.parametrize('top', tops.NAMES)
+@pytest.mark.parametrize('name', ['resnet_18_small', 'vgg_16', 'vit_ti_7'])
+def test_every_backbone_goes_with_every_top(name, top):
+  backbone = models.build(name)
+  _, (feature_map, _) = shapes(backbone, (28, 28, 1))
+  module, dim = tops.build(top, 7, feature_map.shape[-1])
+  network = network_lib.Network(backbone, module, heads.Linear(5))
+  _, outputs = shapes(network, (28, 28, 1))
+  assert outputs['features'].shape == (2, dim)
+  assert outputs['logits'].shape == (2, 5)
+
+
+@pytest.mark.parametrize(
   'name, message',
   [
     ('wrn_12_1', 'depth 10, 16, 22'),
     ('wrn_10_0', 'width of at least 1'),
-    ('resnet', "no model 'resnet'; there are convnet, mlp and wrn_DEPTH"),
+    ('resnet', "no model 'resnet'; there are convnet, mlp, resnet_18, "),
+    ('vit_x_16', 'vit_SIZE_PATCH .* sizes are ti, s, b, l'),
+    ('vit_s_0', "no model 'vit_s_0'"),
+    ('wrn', r'and wrn_DEPTH_WIDTH \(for example wrn_28_8\)\.'),
   ],
 )
 def test_models_that_do_not_exist(name, message):
@@ -168,7 +260,9 @@ def test_a_fixed_frame_is_no_parameter():
     shapes(wrong, (4, 4, 1))
 
 
-@pytest.mark.parametrize('name', ['mlp', 'convnet', 'wrn_10_1'])
+@pytest.mark.parametrize(
+  'name', ['mlp', 'convnet', 'wrn_10_1', 'resnet_50', 'vgg_16', 'vit_s_4']
+)
 def test_half_precision_computes_but_does_not_store(name):
   network = build_network(
     name, tops.TransformTop(5, dtype=jnp.bfloat16), dtype=jnp.bfloat16

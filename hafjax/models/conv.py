@@ -5,6 +5,8 @@
 from flax import linen as nn
 
 _HE_NORMAL = nn.initializers.he_normal()
+# Of residual networks and VGG: the variance of gradients is kept.
+FAN_OUT = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
 
 
 def conv(

@@ -8,6 +8,7 @@ from typing import Any
 from flax import linen as nn
 import jax.numpy as jnp
 
+from hafjax.models.conv import FAN_OUT
 from hafjax.models.conv import conv
 
 _GROUP_STRIDES = (1, 2, 2)
@@ -69,11 +70,7 @@ class WideResNet(nn.Module):
   def __call__(self, images, train: bool):
     """[B, h, w, c] -> (feature map [B, h/4, w/4, 64 width], intermediates)."""
     check(self.depth, self.width)
-    convolution = functools.partial(
-      conv,
-      dtype=self.dtype,
-      kernel_init=nn.initializers.variance_scaling(2.0, 'fan_out', 'normal'),
-    )
+    convolution = functools.partial(conv, dtype=self.dtype, kernel_init=FAN_OUT)
     norm = functools.partial(
       nn.BatchNorm,
       use_running_average=not train,
