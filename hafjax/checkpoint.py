@@ -34,6 +34,7 @@ _FREE_FIELDS = (
   'eval',
   'eval_batch_size',
   'hierarchy',
+  'input',
   'keep_every',
   'ks',
   'log_seconds',

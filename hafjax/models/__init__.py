@@ -7,10 +7,15 @@ import re
 from flax import linen as nn
 
 from hafjax.models import convnet
+from hafjax.models import identity
 from hafjax.models import mlp
 from hafjax.models import wide_resnet
 
-_BACKBONES = {'convnet': convnet.ConvNet, 'mlp': mlp.MLP}
+_BACKBONES = {
+  'convnet': convnet.ConvNet,
+  'identity': identity.Identity,
+  'mlp': mlp.MLP,
+}
 
 
 def build(name: str, **options) -> nn.Module:
