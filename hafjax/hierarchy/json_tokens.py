@@ -49,15 +49,15 @@ def parse(text: str, file: str) -> list[Value]:
   Raises:
     HierarchyError: if it is no JSON, or an object has a key twice.
   """
-  values, open_values = [], []
+  # The values that are open, the outermost first, and what closes them.
+  values, stack = [], []
   # What may come: a value, a key, a colon, or a comma or the end.
   expected, may_close = 'value', False
   for line, mark, scalar in _tokens(text, file):
-    top = values[open_values[-1]] if open_values else None
-    closing = {'object': '}', 'array': ']'}.get(top.kind) if top else None
+    top, closing = stack[-1] if stack else (None, None)
     if mark and mark == closing and (may_close or expected == 'comma'):
       _check_keys(top, file)
-      open_values.pop()
+      stack.pop()
       expected, may_close = 'comma', False
     elif expected == 'comma' and mark == ',' and top:
       expected, may_close = ('key' if closing == '}' else 'value'), False
@@ -70,15 +70,16 @@ def parse(text: str, file: str) -> list[Value]:
       if top:
         top.items.append(len(values))
       expected, may_close = 'comma', False
-      if mark:
-        open_values.append(len(values))
-        expected, may_close = ('key' if mark == '{' else 'value'), True
       values.append(_value(mark, scalar, line))
+      if mark:
+        stack.append((values[-1], '}' if mark == '{' else ']'))
+        expected, may_close = ('key' if mark == '{' else 'value'), True
     else:
       raise _error(file, line, _unexpected(expected, closing, mark, scalar))
-  if open_values:
-    line = values[open_values[-1]].line
-    raise _error(file, line, 'the bracket that opens here is never closed')
+  if stack:
+    raise _error(
+      file, stack[-1][0].line, 'the bracket that opens here is never closed'
+    )
   if not values:
     raise checks.HierarchyError(f'{file}: no classes.')
   return values
@@ -113,6 +114,8 @@ def _tokens(text: str, file: str) -> Iterable[tuple]:
 
 
 def _scalar(token: str, file: str, line: int):
+  if token[0] == '"' and '\\' not in token and token.isprintable():
+    return token[1:-1]
   try:
     scalar = json.loads(token)
   except (ValueError, RecursionError):
@@ -136,7 +139,7 @@ def _unexpected(expected, closing, mark, scalar) -> str:
 
 def _check_keys(value: Value, file: str) -> None:
   seen = {}
-  for key, line in value.keys or ():
+  for key, line in value.keys or ():  # An array has none.
     if key in seen:
       raise _error(
         file,

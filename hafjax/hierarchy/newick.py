@@ -28,6 +28,9 @@ from hafjax.hierarchy import tree
 _TOKEN = re.compile(
   r"\s*(?:([(),;:\[])|'([^']*(?:''[^']*)*)'|([^\s()\[\]':;,]+))"
 )
+# Its groups.
+_KINDS = (None, 'mark', 'quoted', 'plain')
+_QUOTED = 2
 _BRACKET = re.compile(r'[\[\]]')
 _CLASS = re.compile(r'\[&class=([0-9]{1,9})\]')
 _PLAIN = re.compile(r"[^\s()\[\]':;,]+")
@@ -84,12 +87,12 @@ class _Parser:
         if self.text[self.start] == "'":
           raise self.error('the quote that opens here is never closed')
         raise self.error("']' closes no comment")
-      self.start, position = match.start(match.lastindex), match.end()
+      self.start = match.start(match.lastindex) - (match.lastindex == _QUOTED)
+      position = match.end()
       if match[1] == '[':
         position = self.comment()
       else:
-        kind = ('mark', 'quoted', 'plain')[match.lastindex - 1]
-        yield kind, match[match.lastindex]
+        yield _KINDS[match.lastindex], match[match.lastindex]
 
   def comment(self) -> int:
     """Takes the comment that begins here; returns where it ends."""
@@ -143,13 +146,13 @@ class _Parser:
       self.state = 'named'
     else:
       raise self.error(
-        f'{checks.quote(name)} after a name or a length; is there a comma '
-        'missing, or quotes around a name with blanks?'
+        f'{checks.quote(name)} after a name or a length; perhaps a '
+        'comma is missing, or quotes around a name with blanks'
       )
 
   def take_opening(self) -> None:
     if self.state != 'subtree':
-      raise self.error("'(' after a subtree; is there a comma missing?")
+      raise self.error("'(' after a subtree; perhaps a comma is missing")
     self.add('')
     self.inner.append(self.node)
     self.open.append(self.node)
