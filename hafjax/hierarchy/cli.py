@@ -95,35 +95,45 @@ def _build(argv: Sequence[str]) -> None:
     prog='python -m hafjax.hierarchy build',
     description='Builds a hierarchy from the annotations of a data set.',
   )
-  suffixes = [s for form in files.FORMATS.values() for s in form.suffixes]
   commands = parser.add_subparsers(
     metavar='BUILDER', required=True, dest='builder'
   )
+  _add_data_sets(commands)
+  _add_columns(commands)
+  _add_wordnet(commands)
+  args = parser.parse_args(argv)
+  _write(args.build(args), args.output)
 
-  def add(name, source, what, build):
-    command = commands.add_parser(name, help=what, description=f'{what}.')
-    command.add_argument('source', metavar=source)
-    command.add_argument(
-      'output',
-      metavar='OUT',
-      help=f'where to write: a file in {", ".join(suffixes)}',
-    )
-    command.set_defaults(build=build)
-    return command
 
-  add(
+def _add(commands, name, source, what, build) -> argparse.ArgumentParser:
+  """Adds a builder: a function of the arguments that makes a hierarchy."""
+  suffixes = [s for form in files.FORMATS.values() for s in form.suffixes]
+  command = commands.add_parser(name, help=what, description=f'{what}.')
+  command.add_argument('source', metavar=source)
+  command.add_argument(
+    'output', metavar='OUT', help=f'where to write: {", ".join(suffixes)}'
+  )
+  command.set_defaults(build=build)
+  return command
+
+
+def _add_data_sets(commands) -> None:
+  _add(
+    commands,
     'fgvc_aircraft',
     'FOLDER',
     'FGVC-Aircraft, from the folder with variants.txt',
     lambda args: builders.from_fgvc_aircraft(args.source),
   )
-  add(
+  _add(
+    commands,
     'inaturalist19',
     'FILE',
     'iNaturalist 2019, from its categories.json',
     lambda args: builders.from_inaturalist19(args.source),
   )
-  command = add(
+  command = _add(
+    commands,
     'inaturalist21',
     'NAMES',
     'iNaturalist 2021, from the folder of its classes, or a file of their '
@@ -135,7 +145,11 @@ def _build(argv: Sequence[str]) -> None:
     action='store_true',
     help="call classes as TFDS does, 'lumbricus_terrestris'",
   )
-  command = add(
+
+
+def _add_columns(commands) -> None:
+  command = _add(
+    commands,
     'columns',
     'TABLE',
     'some columns of a .csv with a header',
@@ -155,7 +169,11 @@ def _build(argv: Sequence[str]) -> None:
     help='what to put above the first column; empty for nothing '
     '(default: %(default)s)',
   )
-  command = add(
+
+
+def _add_wordnet(commands) -> None:
+  command = _add(
+    commands,
     'wordnet',
     'IDS',
     'WordNet, from a file of ids such as n02084071, one a line',
@@ -184,8 +202,6 @@ def _build(argv: Sequence[str]) -> None:
     action='store_true',
     help='leave out inner nodes that have a single child',
   )
-  args = parser.parse_args(argv)
-  _write(args.build(args), args.output)
 
 
 def _names(source: str) -> list[str]:

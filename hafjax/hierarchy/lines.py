@@ -21,11 +21,14 @@ _SLASH = re.compile(r'(?<!\\)/')
 def read_paths(text: str, file: str) -> tree.Hierarchy:
   """Reads `root/mammal/wolf`, a line a class, in class order."""
   source = records.Source('line', file, [])
-  paths = (
-    [name.replace('\\/', '/').strip() for name in _SLASH.split(line)]
-    for line in text_lib.lines(text, source)
-  )
+  paths = map(_path, text_lib.lines(text, source))
   return tree.assemble(records.of_paths(paths, source))
+
+
+def _path(line: str) -> list[str]:
+  if '\\' not in line:  # As almost always, and several times as fast.
+    return [name.strip() for name in line.split('/')]
+  return [name.replace('\\/', '/').strip() for name in _SLASH.split(line)]
 
 
 def write_paths(hierarchy: tree.Hierarchy) -> str:

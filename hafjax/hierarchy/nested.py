@@ -31,8 +31,6 @@ from hafjax.hierarchy import tree
 
 # A tree of 100,000 levels would be gigabytes of blanks.
 _MAX_INDENT = 40
-# Children that are one object.
-_ITSELF = [-1]
 
 
 def read(text: str, file: str) -> tree.Hierarchy:
@@ -78,15 +76,13 @@ def _nodes(values, source) -> tuple[list[int], list[str]]:
   todo = [(None, 0, 0, -1)]
   while todo:
     name, line, index, parent = todo.pop()
-    value = None if index is None else values[index]
     if name is not None:
       node = add(name, line, parent)
-      children = _children(value, node, name, source)
-      if children is _ITSELF:
-        todo.append((None, 0, index, node))
-      else:
-        todo.extend((None, 0, child, node) for child in children)
-    elif value.kind == 'string':
+      children = _children(values, index, node, name, source)
+      todo.extend((None, 0, child, node) for child in children)
+      continue
+    value = values[index]
+    if value.kind == 'string':
       add(value.scalar, value.line, parent)
     elif value.kind == 'object':
       fields = _fields(value)
@@ -116,14 +112,17 @@ def _has_name(values, fields) -> bool:
   return 'name' in fields and values[fields['name']].kind == 'string'
 
 
-def _children(value, node, name, source) -> list[int]:
-  """The values below a node, the last one first."""
-  if value is None or (value.kind == 'other' and value.scalar is None):
+def _children(values, index, node, name, source) -> list[int]:
+  """The values that are nodes or have them, the last one first."""
+  if index is None:
     return []
+  value = values[index]
   if value.kind == 'array':
     return value.items[::-1]
   if value.kind == 'object':
-    return _ITSELF
+    return [index]
+  if value.kind == 'other' and value.scalar is None:
+    return []
   raise source.error(
     node,
     f'the children of {checks.quote(name)} must be an object, a list or null, '
