@@ -5,6 +5,7 @@
 import copy
 import dataclasses
 import itertools
+import os
 import pathlib
 import pickle
 import re
@@ -415,7 +416,7 @@ class TestFiles:
 
     file = tmp_path / 'tree.txt'
     file.write_text('old')
-    monkeypatch.setattr(hierarchy.os, 'replace', no_replace)
+    monkeypatch.setattr(os, 'replace', no_replace)
     with pytest.raises(HierarchyError, match='No space left on device'):
       hierarchy.save_hierarchy(Hierarchy.from_paths(RAGGED), file)
     assert file.read_text() == 'old'
@@ -509,10 +510,11 @@ FILE_ERRORS = [
   ('t.tsv', 'root\t\n', "t.tsv, line 1: empty name in the edge 'root' > ''."),
   ('t.tsv', '\n', 't.tsv: no classes.'),
   (
-    't.csv',
+    't.xml',
     'root,a\n',
-    "t.csv: no format is known by the suffix '.csv'; known formats are 'paths' "
-    "(.txt), 'edges' (.tsv).",
+    "t.xml: no format is known by the suffix '.xml'; known formats are 'paths' "
+    "(.txt), 'edges' (.tsv), 'table' (.csv), 'json' (.json), 'newick' (.nwk, "
+    '.newick).',
   ),
 ]
 
@@ -694,10 +696,10 @@ MEMORY_ERRORS = [
   ),
   (
     lambda: hierarchy.save_hierarchy(
-      Hierarchy.from_paths(RAGGED), 'x.txt', 'json'
+      Hierarchy.from_paths(RAGGED), 'x.txt', 'xml'
     ),
-    "x.txt: format 'json' is unknown; known formats are 'paths' (.txt), "
-    "'edges' (.tsv).",
+    "x.txt: format 'xml' is unknown; known formats are 'paths' (.txt), 'edges' "
+    "(.tsv), 'table' (.csv), 'json' (.json), 'newick' (.nwk, .newick).",
   ),
 ]
 
@@ -786,7 +788,7 @@ class TestCommand:
   def test_summary(self, capsys):
     assert hierarchy.main(['fashion_mnist']) == 0
     lines = capsys.readouterr().out.splitlines()
-    numbers = dict(re.split(r' {2,}', line) for line in lines[:6])
+    numbers = dict(re.split(r' {2,}', line) for line in lines[:7])
     assert numbers == {
       'classes': '10',
       'nodes': '19',
@@ -794,24 +796,34 @@ class TestCommand:
       'nodes per level': '1, 3, 5, 10',
       'unary nodes': '5',
       'leaf depths': '3 (10 classes)',
+      'nodes by height': '10, 5, 3, 1',
     }
-    assert lines[7:11] == [
+    assert lines[8:12] == [
       'root',
       '  clothing',
       '    tops',
       '      T-shirt or top  [0]',
     ]
-    assert len(lines) == 7 + 19
+    assert lines[8 + 19 :] == [
+      '',
+      'problems: 1',
+      "- 5 inner nodes have a single child ('footwear', 'accessories', "
+      "'trousers', ...): such a level tells no classes apart.",
+    ]
 
   def test_long_trees_are_abbreviated(self, tmp_path, capsys):
     file = tmp_path / 'tree.txt'
     file.write_text('\n'.join(f'root/{i % 7}/c{i}' for i in range(300)))
     assert hierarchy.main([str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == '... and 108 more nodes (see --all)'
-    assert len(lines) == 7 + 201
+    assert lines[-3:] == [
+      '... and 108 more nodes (see --all)',
+      '',
+      'problems: none',
+    ]
+    assert len(lines) == 8 + 201 + 2
     assert hierarchy.main([str(file), '--all']) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 7 + 308
+    assert len(capsys.readouterr().out.splitlines()) == 8 + 308 + 2
 
   def test_many_levels_are_abbreviated(self, tmp_path, capsys):
     file = tmp_path / 'tree.txt'
