@@ -85,11 +85,17 @@ def _best_rate(variant: str) -> str:
   rates = _RATES.value
   if len(rates) == 1:
     return rates[0]
-  found = {
-    rate: _train(variant, _TUNING_SEED.value, rate)['val']['top1']
-    for rate in rates
-  }
+  found = {rate: _validation_top1(variant, rate) for rate in rates}
   return max(found, key=found.get)
+
+
+def _validation_top1(variant: str, rate: str) -> float:
+  """Of the tuning seed; -1 where training diverged."""
+  try:
+    return _train(variant, _TUNING_SEED.value, rate)['val']['top1']
+  except train.DivergedError as error:
+    logging.warning('%s, rates x %s: %s', variant, rate, error)
+    return -1.0
 
 
 def compare():

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training: one compiled step, one loop, one working directory."""
 
+import functools
 import time
 
 from absl import logging
@@ -98,19 +99,36 @@ def train_step(
   return new_state, sums
 
 
+# A mean loss beyond this is on its way to infinity.
+_EXPLODED = 1e8
+_NEVER = np.iinfo(np.int32).max
+
+
+class DivergedError(ValueError):
+  """A loss that is not a number any more; says since when, and what to do."""
+
+
 class Trainer:
   """The step, compiled, on all devices."""
 
   def __init__(self, experiment: Experiment, device: device_lib.Device):
     def step(state, totals, images, labels):
       state, sums = train_step(state, images, labels, experiment)
-      return state, jax.tree.map(jnp.add, totals, sums)
+      # Also false of NaN.
+      sound = sums['loss'] < _EXPLODED * sums['count']
+      diverged_at = jnp.where(sound, _NEVER, state.step)
+      return state, dict(
+        jax.tree.map(jnp.add, {name: totals[name] for name in sums}, sums),
+        diverged_at=jnp.minimum(totals['diverged_at'], diverged_at),
+      )
 
     self._device = device
     self._step = device.compiled(step, 'wwss', donated=(0, 1))
 
   def zero_totals(self) -> dict:
+    """Sums of what `train_step` gives, and the first step that diverged."""
     totals = {name: np.float32(0) for name in ('loss', 'top1', 'count')}
+    totals['diverged_at'] = np.int32(_NEVER)
     return jax.device_put(totals, self._device.whole)
 
   def __call__(
@@ -320,10 +338,11 @@ def _train(config, run, experiment, data, backbone) -> dict:
   with jax.transfer_guard('disallow'):
     for step, batch in enumerate(batches, start + 1):
       state, totals = trainer(state, totals, *batch)
-      progress(step, lambda state=state: jax.block_until_ready(state))
+      sync = functools.partial(_sync, state, totals, run)
+      progress(step, sync)
       if step not in pauses:
         continue
-      jax.block_until_ready(state)
+      sync()
       with progress.pause(), jax.transfer_guard('allow'):
         found = _measure(evaluator, state, totals, config)
         run.log(
@@ -374,6 +393,29 @@ def _train(config, run, experiment, data, backbone) -> dict:
   run.save_arrays(geometry.predictions(best), 'predictions')
   run.finish(results)
   return results
+
+
+def _sync(state, totals, run: checkpoint.Workdir):
+  """Waits for the devices; raises DivergedError if the loss has exploded."""
+  jax.block_until_ready(state)
+  with jax.transfer_guard('allow'):
+    step = int(totals['diverged_at'])
+  if step == _NEVER:
+    return
+  saved = run.latest_step()
+  raise DivergedError(
+    f'The training loss is infinite or not a number from step {step} on: '
+    'nothing was saved since, '
+    + (
+      f'the last good checkpoint in {run.folder} is of step {saved}'
+      if saved
+      else 'and there is no checkpoint before'
+    )
+    + '. Most often a learning rate is too high: start in a new --workdir with '
+    'lower config.lr (of the part that is new, config.lr.classifier, first), '
+    'or with --config.clip_norm=1; with config.dtype=bfloat16, try float32; '
+    'and look for NaN in the data.'
+  )
 
 
 def _measure(evaluator, state, totals, config) -> dict:

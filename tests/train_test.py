@@ -2,15 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loop: it learns, resumes exactly, refuses what does not fit."""
 
+import dataclasses
 import json
+import math
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 
+import chex
+from flax import linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,9 +25,13 @@ from hafjax import checkpoint
 from hafjax import data as data_lib
 from hafjax import device as device_lib
 from hafjax import experiment as experiment_lib
+from hafjax import frames
 from hafjax import measure
 from hafjax import metrics
 from hafjax import train
+from hafjax.models import heads
+from hafjax.models import network
+from hafjax.models import tops
 from tests import helpers
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -298,3 +307,92 @@ def test_learning_rates_by_part():
     updates, state = optimiser.update(gradient, state, params)
   for name in config.lr:
     np.testing.assert_allclose(updates[name], 0, atol=1e-7)
+
+
+# --- Parts of a batch --------------------------------------------------------
+
+
+class Flat(nn.Module):
+  """A backbone without statistics of batches."""
+
+  @nn.compact
+  def __call__(self, images, train):
+    del train
+    x = nn.relu(nn.Dense(16)(images.reshape(len(images), -1)))
+    return x[:, None, None], {}
+
+
+@pytest.mark.parametrize('variant', ['cross_entropy', 'nearest_etf'])
+def test_parts_of_a_batch_make_the_same_step(variant):
+  config = helpers.tiny_config(variant, top='pool')
+  data = data_lib.load(config)
+  experiment = experiment_lib.make_experiment(config, data)
+  head = experiment.method.head
+  if variant == 'nearest_etf':
+    head = heads.Turning(frames.low_dim_frame(frames.etf_similarity(30), 16))
+  whole = dataclasses.replace(
+    experiment, network=network.Network(Flat(), tops.PoolTop(), head)
+  )
+  parts = dataclasses.replace(whole, microbatch_size=4)
+  arrays = data.splits['train'].take(np.arange(16) * 7)
+  found = []
+  for made in (whole, parts):
+    state = experiment_lib.initial_state(made, data.image_shape)
+    step = jax.jit(lambda s, x, y, made=made: train.train_step(s, x, y, made))
+    for _ in range(2):
+      state, sums = step(state, arrays.images, jnp.asarray(arrays.labels))
+    found.append((state, sums))
+  chex.assert_trees_all_close(*found, rtol=1e-4, atol=1e-6)
+
+
+def test_parts_lower_memory():
+  config = helpers.tiny_config(batch_size=512, model='convnet')
+  needed = []
+  for microbatches in (1, 8):
+    config.microbatches = microbatches
+    data = data_lib.load(config)
+    experiment = experiment_lib.make_experiment(config, data)
+    state = experiment_lib.initial_state(experiment, data.image_shape)
+    images = jax.ShapeDtypeStruct((512, 8, 8, 3), np.uint8)
+    labels = jax.ShapeDtypeStruct((512,), np.int32)
+    compiled = (
+      jax.jit(lambda s, x, y, e=experiment: train.train_step(s, x, y, e))
+      .lower(state, images, labels)
+      .compile()
+    )
+    needed.append(compiled.memory_analysis().temp_size_in_bytes)
+  assert needed[1] < needed[0] / 2
+
+
+def test_clipped_gradients():
+  config = helpers.tiny_config('cross_entropy', clip_norm=0.5)
+  config.weight_decay = 0.0
+  optimiser = experiment_lib.make_optimiser(config, num_steps=10)
+  params = {name: jnp.ones(2) for name in config.lr}
+  gradient = {name: jnp.full(2, 2.0) for name in config.lr}
+  updates, _ = optimiser.update(gradient, optimiser.init(params), params)
+  for name, peak in config.lr.items():
+    np.testing.assert_allclose(
+      updates[name], -peak * 0.5 / math.sqrt(6), rtol=1e-6
+    )
+
+
+# --- Divergence --------------------------------------------------------------
+
+
+def test_a_loss_that_explodes_stops_the_run(tmp_path):
+  config = helpers.tiny_config(
+    'deep_linear',
+    **{'lr.classifier': 3e4, 'lr.backbone': 3e4, 'num_epochs': 30},
+  )
+  with pytest.raises(train.DivergedError, match='clip_norm=1') as caught:
+    train.train_and_evaluate(config, tmp_path)
+  assert '\n' not in str(caught.value)
+  step = int(re.search(r'from step (\d+) on', str(caught.value)).group(1))
+  assert 1 < step < 60
+  # Nothing was saved that is not sound.
+  run = checkpoint.Workdir(
+    tmp_path, checkpoint.describe(config, data_lib.load(config))
+  )
+  assert all(saved < step for saved in run.steps())
+  run.close()
