@@ -576,7 +576,8 @@ def test_a_run_starts_from_the_given_weights(start, tmp_path, caplog):
   results = train.train_and_evaluate(config, tmp_path / 'run')
   assert results['num_steps'] == 2
   assert f'The backbone resnet_tiny starts from {file}: torch' in caplog.text
-  assert 'skipped 8 (bn*.num_batches_tracked, ' in caplog.text
+  assert 'skipped 8 (bn1.num_batches_tracked, ' in caplog.text
+  assert 'bn*.num_batches_tracked x 4, ' in caplog.text
   state, experiment, data = helpers.restored(config, tmp_path / 'run')
   assert_same(state.params['backbone'], variables['params'])
   initial = device_lib.Device(data).initial_state(experiment, variables)

@@ -48,10 +48,12 @@ class Report:
 
 
 def _patterns(names: Iterable[str]) -> str:
-  counts = collections.Counter(re.sub(r'\d+', '*', name) for name in names)
+  found = collections.defaultdict(list)
+  for name in names:
+    found[re.sub(r'\d+', '*', name)].append(name)
   return ', '.join(
-    f'{pattern} x {count}' if count > 1 else pattern
-    for pattern, count in counts.items()
+    f'{pattern} x {len(alike)}' if len(alike) > 1 else alike[0]
+    for pattern, alike in found.items()
   )
 
 
