@@ -637,6 +637,14 @@ class TestProblems:
     assert told or same
 
 
+class TestSummary:
+  def test_control_characters_are_shown_and_not_sent(self):
+    tree = Hierarchy.from_paths([['root', 'a\x1b[2J\nb'], ['root', 'é ß']])
+    lines = list(hierarchy.summary(tree))
+    assert "  'a\\x1b[2J\\nb'  [0]" in lines
+    assert '  é ß  [1]' in lines
+
+
 class TestConvert:
   def test_all_pairs_of_formats(self, tmp_path, capsys):
     hierarchy.save_hierarchy(RAGGED, tmp_path / 'tree.txt')

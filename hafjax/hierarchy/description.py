@@ -31,7 +31,9 @@ def _tree_lines(hierarchy: tree.Hierarchy) -> Iterable[str]:
     # A tree of 100,000 levels would be gigabytes of blanks.
     indent = '  ' * min(int(hierarchy.node_depths[node]), _MAX_INDENT)
     label = f'  [{class_of[node]}]' if node in class_of else ''
-    yield f'{indent}{hierarchy.node_names[node]}{label}'
+    name = hierarchy.node_names[node]
+    # A file may come from anywhere, and terminals obey control characters.
+    yield f'{indent}{name if name.isprintable() else checks.quote(name)}{label}'
 
 
 def problems(hierarchy: tree.Hierarchy) -> list[str]:
