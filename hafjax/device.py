@@ -12,6 +12,11 @@ from hafjax import compilation
 from hafjax import data as data_lib
 from hafjax import experiment as experiment_lib
 from hafjax.data import pipeline
+from hafjax.data import sources
+
+# Splits of up to so much are kept on each device; larger ones, and those that
+# are decoded as they are needed, come from the host batch by batch.
+RESIDENT_BYTES = 2 * 2**30
 
 
 class Device:
@@ -61,15 +66,37 @@ class Device:
     """A split's images and labels: arguments, so as not to be compiled in."""
     if split not in self._arrays:
       arrays = self._data.splits[split]
+      everything = arrays.batch(slice(None))
       self._arrays[split] = jax.device_put(
-        (arrays.images, arrays.labels), self.whole
+        (everything, arrays.labels), self.whole
       )
     return self._arrays[split]
 
   def gather(self, source, indices):
-    """Images and labels of a batch, inside a compiled step."""
+    """Images and labels of a batch, compiled."""
     batch = (source[0][indices], source[1][indices])
     return jax.lax.with_sharding_constraint(batch, self.split)
+
+  def training_batches(
+    self, batch_size: int, seed: int, start: int, stop: int
+  ) -> Iterator:
+    """Yields (images, labels) of the steps start, ..., stop - 1.
+
+    A function of the arguments alone, which is why a resumed run needs no
+    iterator state.
+    """
+    split = self._data.splits['train']
+    if not self._fits(split):
+      batches = pipeline.training_batches(
+        split, batch_size, seed, start, stop, self._data.workers
+      )
+      yield from self._ahead(batches)
+      return
+    source = self.source('train')
+    order = pipeline.training_order(len(split), batch_size, seed)
+    for step in range(start, stop):
+      indices = jax.device_put(order[step].astype(np.int32), self.split)
+      yield self._gathered(source, indices)
 
   def batches(self, split: str, batch_size: int) -> Iterator:
     """Yields (images, labels, mask) that cover a split, every example once.
@@ -77,14 +104,30 @@ class Device:
     Gathered before they are measured, so that what measures them is compiled
     once and not for each size of a split.
     """
+    examples = self._data.splits[split]
+    if not self._fits(examples):
+      yield from self._ahead(
+        pipeline.measured_batches(examples, batch_size, self._data.workers)
+      )
+      return
     source = self.source(split)
-    for batch in pipeline.evaluation_batches(len(source[1]), batch_size):
+    for batch in pipeline.evaluation_batches(len(examples), batch_size):
       indices, mask = jax.device_put(batch, self.split)
       yield *self._gathered(source, indices), mask
 
-  def indices(self, indices: np.ndarray) -> jax.Array:
-    """A batch's indices, split."""
-    return jax.device_put(indices.astype(np.int32), self.split)
+  def _fits(self, split) -> bool:
+    """Whether a split is kept on the devices, whole."""
+    return isinstance(split, sources.Arrays) and split.nbytes <= RESIDENT_BYTES
+
+  def _ahead(self, batches: Iterator) -> Iterator:
+    """Batches from the host, each on its way while the last is used."""
+    coming = None
+    for batch in batches:
+      batch, coming = coming, jax.device_put(batch, self.split)
+      if batch is not None:
+        yield batch
+    if coming is not None:
+      yield coming
 
   def initial_state(
     self, experiment: experiment_lib.Experiment, backbone: dict | None = None

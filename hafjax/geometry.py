@@ -89,8 +89,8 @@ class Geometry:
 
   def _first_pass(self, state, split, layers):
     """Statistics of each layer; predictions and confidences, [N] each."""
-    images = self._data.splits[split].images
-    images = jax.ShapeDtypeStruct((1, *images.shape[1:]), images.dtype)
+    examples = self._data.splits[split]
+    images = jax.ShapeDtypeStruct((1, *examples.example_shape), examples.dtype)
     shapes = jax.eval_shape(
       lambda state, images: {
         layer: _vectors(self._outputs(state, images), layer) for layer in layers
@@ -166,8 +166,9 @@ class Geometry:
     num_classes = self._data.hierarchy.num_classes
 
     def rows(state):
-      images = jnp.zeros((1, *self._data.splits['train'].images.shape[1:]))
-      outputs = self._outputs(state, images.astype(jnp.uint8))
+      examples = self._data.splits['train']
+      images = jnp.zeros((1, *examples.example_shape), examples.dtype)
+      outputs = self._outputs(state, images)
       if 'frame' in outputs:
         frame = frames.as_frame(outputs['frame'])
         return {FEATURES: dict(frame=frame.rows(jnp.arange(num_classes)))}
@@ -191,7 +192,7 @@ class Geometry:
       vectors are fixed, 'frame' float32[K, d], where a row a class is learned,
       'weights' float32[K, d] and 'bias' float32[K]; 'severe' int32[M], the
       wrong predictions farthest from their labels, by confidence among equals,
-      and 'severe_images' uint8[M, h, w, c].
+      and, of images, 'severe_images' uint8[M, h, w, c].
     """
     arrays = self._data.splits[split]
     stats, predictions, confidences = self._first_pass(
@@ -206,8 +207,9 @@ class Geometry:
       confidences=confidences,
       class_means=np.asarray(stats[FEATURES].means),
       severe=severe.astype(np.int32),
-      severe_images=arrays.images[severe],
     )
+    if len(arrays.example_shape) == 3:
+      found['severe_images'] = arrays.batch(severe)
     for name, value in self._classifiers(state).get(FEATURES, {}).items():
       found[name] = value.astype(np.float32)
     return found

@@ -21,7 +21,6 @@ from hafjax import pretrained
 from hafjax import progress as progress_lib
 from hafjax import report
 from hafjax import rules as rules_lib
-from hafjax.data import pipeline
 from hafjax.experiment import Experiment
 from hafjax.experiment import TrainState
 from hafjax.experiment import frame_of
@@ -40,7 +39,7 @@ def train_step(
 
   Args:
     state: before the update.
-    images: uint8[B, h, w, c], not augmented.
+    images: uint8[B, h, w, c], not augmented (or features, float[B, d]).
     labels: int[B].
     experiment: what stays fixed.
 
@@ -103,24 +102,26 @@ class Trainer:
   """The step, compiled, on all devices."""
 
   def __init__(self, experiment: Experiment, device: device_lib.Device):
-    def step(state, totals, source, indices):
-      state, sums = train_step(
-        state, *device.gather(source, indices), experiment
-      )
+    def step(state, totals, images, labels):
+      state, sums = train_step(state, images, labels, experiment)
       return state, jax.tree.map(jnp.add, totals, sums)
 
     self._device = device
-    self._step = device.compiled(step, 'wwws', donated=(0, 1))
+    self._step = device.compiled(step, 'wwss', donated=(0, 1))
 
   def zero_totals(self) -> dict:
     totals = {name: np.float32(0) for name in ('loss', 'top1', 'count')}
     return jax.device_put(totals, self._device.whole)
 
-  def __call__(self, state: TrainState, totals: dict, indices: np.ndarray):
-    """A step on the training examples `indices`; both inputs are consumed."""
-    return self._step(
-      state, totals, self._device.source('train'), self._device.indices(indices)
-    )
+  def __call__(
+    self,
+    state: TrainState,
+    totals: dict,
+    images: jax.Array,
+    labels: jax.Array,
+  ):
+    """A step on a batch; state and totals are consumed."""
+    return self._step(state, totals, images, labels)
 
 
 # --- The run -----------------------------------------------------------------
@@ -304,7 +305,7 @@ def _train(config, run, experiment, data, backbone) -> dict:
   writer = progress_lib.tensorboard(run.folder)
   num_steps, batch_size = experiment.num_steps, config.batch_size
   num_train = len(data.splits['train'])
-  order = pipeline.training_order(num_train, batch_size, config.seed)
+  batches = device.training_batches(batch_size, config.seed, start, num_steps)
   progress = progress_lib.Progress(
     start, num_steps, batch_size, config.log_seconds
   )
@@ -317,8 +318,8 @@ def _train(config, run, experiment, data, backbone) -> dict:
 
   # Nothing may travel to or from the devices unasked inside the loop.
   with jax.transfer_guard('disallow'):
-    for step in range(start + 1, num_steps + 1):
-      state, totals = trainer(state, totals, order[step - 1])
+    for step, batch in enumerate(batches, start + 1):
+      state, totals = trainer(state, totals, *batch)
       progress(step, lambda state=state: jax.block_until_ready(state))
       if step not in pauses:
         continue

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run's data: splits in memory, and which examples make up a step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 import dataclasses
+import os
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class DataSet:
     std: per channel.
     crop_padding: see `specs.Spec`.
     flip: see `specs.Spec`.
+    workers: processes that make batches on the host; 0 for threads.
   """
 
   hierarchy: hierarchy_lib.Hierarchy
@@ -42,6 +44,7 @@ class DataSet:
   std: tuple[float, ...]
   crop_padding: int
   flip: bool
+  workers: int = 0
 
   def at_level(self, level: int) -> 'DataSet':
     """The same images, labelled by the ancestors of their classes at a depth.
@@ -62,8 +65,8 @@ class DataSet:
       hierarchy=tree,
       distances=tree.distances(self.kind),
       splits={
-        name: sources.Arrays(arrays.images, labels[arrays.labels])
-        for name, arrays in self.splits.items()
+        name: dataclasses.replace(split, labels=labels[split.labels])
+        for name, split in self.splits.items()
       },
     )
 
@@ -179,3 +182,64 @@ def evaluation_batches(num_examples: int, batch_size: int):
     indices = np.arange(start, start + batch_size, dtype=np.int32)
     mask = indices < num_examples
     yield np.where(mask, indices, 0), mask
+
+
+def training_batches(
+  split: sources.Split,
+  batch_size: int,
+  seed: int,
+  start: int,
+  stop: int,
+  workers: int = 0,
+) -> Iterable:
+  """Yields (images, labels) of steps on the host, made ahead and in parallel.
+
+  What is random about an image depends on the seed, the step and its place in
+  the batch alone: neither on who makes it nor on where a run was continued.
+
+  Args:
+    split: has `batch(indices, rng)` and labels.
+    batch_size: examples a step.
+    seed: fixes everything.
+    start: the first step, from 0.
+    stop: the step before which they end.
+    workers: see `_in_parallel`.
+  """
+  order = training_order(len(split), batch_size, seed)
+
+  def make(step):
+    indices = order[step]
+    rng = np.random.default_rng([seed, step])
+    return split.batch(indices, rng), split.labels[indices]
+
+  return _in_parallel(make, range(start, stop), workers)
+
+
+def measured_batches(
+  split: sources.Split, batch_size: int, workers: int = 0
+) -> Iterable:
+  """Yields (images, labels, mask) of `evaluation_batches` on the host."""
+  batches = list(evaluation_batches(len(split), batch_size))
+
+  def make(number):
+    indices, mask = batches[number]
+    return split.batch(indices), split.labels[indices], mask
+
+  return _in_parallel(make, range(len(batches)), workers)
+
+
+def _in_parallel(make: Callable, numbers: range, workers: int) -> Iterable:
+  """make(number) for all numbers, in order, a few ahead.
+
+  Args:
+    make: a batch's number -> tuple of arrays.
+    numbers: consecutive.
+    workers: processes; 0 for a thread per CPU core, which share memory.
+  """
+  import grain
+
+  batches = grain.MapDataset.range(numbers.start, numbers.stop).map(make)
+  threads = len(os.sched_getaffinity(0))
+  options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
+  batches = batches.to_iter_dataset(options)
+  return batches

@@ -8,7 +8,9 @@ A source returns whole splits as arrays in memory; everything random about
 
 import dataclasses
 import gzip
+import math
 import pathlib
+from typing import Any
 
 from absl import logging
 import numpy as np
@@ -25,25 +27,72 @@ class DataError(ValueError):
   """A data set that cannot be read; the message says what to do."""
 
 
+class Rows:
+  """Chosen rows of an array that stays where it is: on disk, as a rule."""
+
+  def __init__(self, array: np.ndarray, rows: np.ndarray):
+    self._array, self._rows = array, rows
+    self.shape = (len(rows), *array.shape[1:])
+    self.dtype = array.dtype
+
+  def __getitem__(self, indices) -> np.ndarray:
+    return np.asarray(self._array[self._rows[indices]])
+
+  def take(self, indices) -> 'Rows':
+    return Rows(self._array, self._rows[indices])
+
+
 @dataclasses.dataclass(frozen=True)
 class Arrays:
-  """One split: images uint8[N, h, w, c] and class indices int32[N]."""
+  """One split in an array, which may be a memory map.
 
-  images: np.ndarray
+  Attributes:
+    images: uint8[N, h, w, c], or features float[N, d].
+    labels: class indices, int32[N].
+  """
+
+  images: np.ndarray | Rows
   labels: np.ndarray
 
   def __len__(self) -> int:
     return len(self.labels)
 
+  @property
+  def example_shape(self) -> tuple[int, ...]:
+    return self.images.shape[1:]
+
+  @property
+  def dtype(self) -> np.dtype:
+    return self.images.dtype
+
+  @property
+  def nbytes(self) -> int:
+    return len(self) * math.prod(self.example_shape) * self.dtype.itemsize
+
   def take(self, indices: np.ndarray) -> 'Arrays':
-    return Arrays(self.images[indices], self.labels[indices])
+    """The examples `indices`; of a memory map, nothing is read."""
+    images = self.images
+    if isinstance(images, np.memmap):
+      images = Rows(images, np.arange(len(images)))
+    if isinstance(images, Rows):
+      return Arrays(images.take(indices), self.labels[indices])
+    return Arrays(images[indices], self.labels[indices])
+
+  def batch(self, indices: np.ndarray, rng=None) -> np.ndarray:
+    """Examples as they are; nothing about them is random on the host."""
+    del rng
+    return np.asarray(self.images[indices])
 
 
-def hold_out(arrays: Arrays, per_class: int) -> tuple[Arrays, Arrays]:
+# What a split is: `Arrays`, or anything with its methods, as `images.Files`.
+Split = Any
+
+
+def hold_out(split: Split, per_class: int) -> tuple[Split, Split]:
   """Splits off the last `per_class` examples of every class.
 
   Args:
-    arrays: the official training split, in its published order.
+    split: the official training split, in its published order.
     per_class: validation examples of each class.
 
   Returns:
@@ -52,19 +101,16 @@ def hold_out(arrays: Arrays, per_class: int) -> tuple[Arrays, Arrays]:
   Raises:
     DataError: if a class would have nothing left to train on.
   """
-  held = np.zeros(len(arrays), bool)
-  for label in np.unique(arrays.labels):
-    members = np.flatnonzero(arrays.labels == label)
+  held = np.zeros(len(split), bool)
+  for label in np.unique(split.labels):
+    members = np.flatnonzero(split.labels == label)
     if len(members) <= per_class:
       raise DataError(
         f'Class {label} has {len(members)} training images, so the last '
         f'{per_class} of each class cannot be held out for validation.'
       )
     held[members[len(members) - per_class :]] = True
-  return (
-    arrays.take(np.flatnonzero(~held)),
-    arrays.take(np.flatnonzero(held)),
-  )
+  return split.take(np.flatnonzero(~held)), split.take(np.flatnonzero(held))
 
 
 # --- IDX files (MNIST's format) ----------------------------------------------
@@ -212,10 +258,10 @@ def _name_differences(found, expected) -> str:
 
 
 def relabel(
-  splits: dict[str, Arrays],
+  splits: dict[str, Split],
   class_names: tuple[str, ...],
   hierarchy: hierarchy_lib.Hierarchy,
-) -> dict[str, Arrays]:
+) -> dict[str, Split]:
   """Renumbers labels from the data's class order to the hierarchy's.
 
   Raises:
@@ -229,8 +275,8 @@ def relabel(
   position = {name: i for i, name in enumerate(hierarchy.class_names)}
   table = np.array([position[name] for name in class_names], np.int32)
   return {
-    split: Arrays(arrays.images, table[arrays.labels])
-    for split, arrays in splits.items()
+    name: dataclasses.replace(split, labels=table[split.labels])
+    for name, split in splits.items()
   }
 
 
