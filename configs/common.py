@@ -110,7 +110,8 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     # your own (`frames.load_distances`); '' for what the data set's results
     # use.
     distance='',
-    # Images are zero-padded to this many pixels; None for their own size.
+    # Height and width in pixels. Images in files are stretched to it (None:
+    # 224), those of data sets in memory are zero-padded (None: their own).
     image_size=config_dict.placeholder(int),
     # Border that random crops move in, and mirroring; None for the data
     # set's own.
@@ -120,6 +121,18 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     # order of classes; () for all. Or a long tail: by what factor the last
     # class has fewer than the first.
     imbalance=dict(counts=(), factor=1.0),
+    # Random resized crops of training images in files: 'resized', 'stretched'
+    # (of the image once stretched to a square), or '' for none; None for the
+    # data set's own.
+    random_crop=config_dict.placeholder(str),
+    # Of pixels in [0, 1], per channel; None for the data set's own.
+    mean=config_dict.placeholder(tuple),
+    std=config_dict.placeholder(tuple),
+    # Images in files, none of it seen by the results: processes that decode
+    # them (0: a thread per CPU core); up to how many GiB, decoded, they are
+    # kept in a file from the first run on; and its folder, '' for
+    # ~/.cache/hafjax.
+    input=dict(workers=0, memory_gib=4.0, cache_dir=''),
     # --- network
     # Backbone, a name for hafjax.models.build.
     model='convnet',
@@ -167,3 +180,18 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     # Seconds between progress lines.
     log_seconds=10.0,
   )
+
+
+def set_haframe(
+  config: config_dict.ConfigDict, *, gamma: float, alpha: float
+) -> None:
+  """A data set's own gamma and alpha, where a variant is one of HAFrame's.
+
+  The ablations that are about alpha keep theirs.
+  """
+  if config.method.name != 'haframe':
+    return
+  config.method.gamma = gamma
+  default = VARIANTS['haframe']['method']['alpha']
+  if VARIANTS[config.variant]['method']['alpha'] == default:
+    config.method.alpha = alpha

@@ -37,6 +37,7 @@ _FREE_FIELDS = (
   'eval_batch_size',
   'hierarchy',
   'init_from',
+  'input',
   'keep_every',
   'ks',
   'log_seconds',

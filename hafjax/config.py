@@ -47,6 +47,22 @@ _FRACTION = (
 )
 
 
+_NOT_NEGATIVE = (
+  lambda value: _is_number(value) and 0 <= value < float('inf'),
+  'must be a number of at least 0',
+)
+_SHARE = (
+  lambda value: _is_number(value) and 0 < value < 1,
+  'must be a number between 0 and 1',
+)
+_NUMBERS = (
+  lambda value: len(value) > 0 and all(map(_is_number, value)),
+  'must be a list of numbers',
+)
+_POSITIVES = (
+  lambda value: len(value) > 0 and all(map(_POSITIVE[0], value)),
+  'must be a list of positive numbers',
+)
 _NAMES = (
   lambda value: (
     not isinstance(value, str) and all(isinstance(n, str) for n in value)
@@ -82,6 +98,12 @@ RULES = {
     lambda value: _is_number(value) and 1 <= value < float('inf'),
     'must be a number of at least 1',
   ),
+  'random_crop': _optional(_one_of('', 'resized', 'stretched')),
+  'mean': _optional(_NUMBERS),
+  'std': _optional(_POSITIVES),
+  'input.workers': _at_least(0),
+  'input.memory_gib': _NOT_NEGATIVE,
+  'input.cache_dir': _TEXT,
   'model': _TEXT,
   'init_from': _TEXT,
   'top': _one_of(*tops.NAMES),
@@ -116,16 +138,22 @@ RULES = {
   'synthetic.train_per_class': _at_least(1),
   'synthetic.val_per_class': _at_least(1),
   'synthetic.test_per_class': _at_least(1),
-  'synthetic.noise': (
-    lambda value: _is_number(value) and 0 <= value < float('inf'),
-    'must be a number of at least 0',
-  ),
+  'synthetic.noise': _NOT_NEGATIVE,
   'synthetic.max_shift': _at_least(0),
   'synthetic.seed': _at_least(0),
+  'folder.channels': _one_of(1, 3),
+  'folder.val_share': _SHARE,
+  'folder.val_seed': _at_least(0),
+  'features.standardise': _one_of(True, False),
+  'features.val_share': _SHARE,
+  'features.val_seed': _at_least(0),
 }
 
-
-_GROUPS = ('lr', 'synthetic', 'eval', 'collapse', 'imbalance')
+# Groups that one data set alone has.
+_OWN_GROUPS = dict(
+  synthetic='synthetic', folder='image_folder', features='features'
+)
+_GROUPS = ('lr', 'eval', 'collapse', 'imbalance', 'input', *_OWN_GROUPS)
 
 
 def _fields(config, prefix=''):
@@ -147,7 +175,8 @@ def check(config, num_devices: int = 1):
   fields = dict(_fields(config))
   method = fields.pop('method', None)
   for name, (accept, words) in RULES.items():
-    if name.startswith('synthetic.') and config.get('dataset') != 'synthetic':
+    owner = _OWN_GROUPS.get(name.split('.')[0])
+    if owner is not None and owner != config.get('dataset'):
       continue
     if name not in fields:
       problems.append(f'{name} is missing')

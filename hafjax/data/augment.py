@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to images inside the compiled step: pad, crop, flip, scale."""
+"""What the compiled step does to images (pad, crop, flip, scale), features."""
 
 import jax
 import jax.numpy as jnp
@@ -31,8 +31,9 @@ def crop_and_flip(
   key: jax.Array,
   padding: int,
   flip: bool,
+  border: str = 'reflect',
 ) -> UInt8[Array, 'b h w c']:
-  """Random crops of the reflect-padded images, half of them mirrored.
+  """Random crops of the padded images, half of them mirrored.
 
   Args:
     images: uint8[B, h, w, c].
@@ -40,6 +41,7 @@ def crop_and_flip(
       so that the result does not depend on how the batch is sharded.
     padding: border on each side that the crop moves in, in pixels.
     flip: whether to mirror left and right with probability one half.
+    border: 'reflect' (the image goes on, mirrored) or 'zero' (black).
 
   Returns:
     uint8[B, h, w, c].
@@ -47,8 +49,9 @@ def crop_and_flip(
   count, height, width, _ = images.shape
   row_key, column_key, flip_key = jax.random.split(key, 3)
   if padding:
-    border = ((0, 0), (padding, padding), (padding, padding), (0, 0))
-    padded = jnp.pad(images, border, mode='reflect')
+    widths = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+    mode = dict(reflect='reflect', zero='constant')[border]
+    padded = jnp.pad(images, widths, mode=mode)
     span = 2 * padding + 1
     top = jax.random.randint(row_key, (count,), 0, span)
     left = jax.random.randint(column_key, (count,), 0, span)
@@ -60,3 +63,12 @@ def crop_and_flip(
     mirrored = jax.random.bernoulli(flip_key, 0.5, (count, 1, 1, 1))
     images = jnp.where(mirrored, images[:, :, ::-1], images)
   return images
+
+
+def standardise(
+  features: Float[Array, 'b d'],
+  mean: Float[Array, 'd'],
+  std: Float[Array, 'd'],
+) -> Float[Array, 'b d']:
+  """Features of any floating type to float32, (x - mean) / std."""
+  return (features.astype(jnp.float32) - mean) / std

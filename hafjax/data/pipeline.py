@@ -4,13 +4,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 import dataclasses
-import os
 
 import numpy as np
 
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax.data import augment
+from hafjax.data import features
+from hafjax.data import images
 from hafjax.data import imbalance
 from hafjax.data import sources
 from hafjax.data import specs
@@ -26,24 +27,26 @@ class DataSet:
       user's own.
     kind: of the hierarchy's distances, see `Hierarchy.distances`; None where
       they are the user's own.
-    splits: `Arrays` by name: 'train', 'val', 'test'.
-    image_shape: (h, w, c) as the network sees it.
-    mean: per channel, of pixels in [0, 1].
+    splits: `sources.Arrays` or `images.Files` by name: 'train', 'val', 'test'.
+    image_shape: (h, w, c) as the network sees it; (d,) of features.
+    mean: per channel, of pixels in [0, 1]; of features, per dimension.
     std: per channel.
     crop_padding: see `specs.Spec`.
     flip: see `specs.Spec`.
+    crop_border: see `specs.Spec`.
     workers: processes that make batches on the host; 0 for threads.
   """
 
   hierarchy: hierarchy_lib.Hierarchy
   distances: np.ndarray
   kind: str | None
-  splits: dict[str, sources.Arrays]
-  image_shape: tuple[int, int, int]
-  mean: tuple[float, ...]
-  std: tuple[float, ...]
+  splits: dict[str, sources.Split]
+  image_shape: tuple[int, ...]
+  mean: tuple[float, ...] | np.ndarray
+  std: tuple[float, ...] | np.ndarray
   crop_padding: int
   flip: bool
+  crop_border: str = 'reflect'
   workers: int = 0
 
   def at_level(self, level: int) -> 'DataSet':
@@ -88,10 +91,14 @@ class DataSet:
     return dataclasses.replace(self, splits=splits)
 
   def preprocess(self, images, key=None):
-    """uint8 images to what the network sees; augmented if there is a key."""
+    """Examples to what the network sees; images augmented if there is a key."""
+    if images.ndim == 2:
+      return augment.standardise(images, self.mean, self.std)
     images = augment.zero_pad(images, self.image_shape[0])
     if key is not None:
-      images = augment.crop_and_flip(images, key, self.crop_padding, self.flip)
+      images = augment.crop_and_flip(
+        images, key, self.crop_padding, self.flip, self.crop_border
+      )
     return augment.normalise(images, self.mean, self.std)
 
 
@@ -99,9 +106,8 @@ def load(config) -> DataSet:
   """Reads the data set that a config names.
 
   Args:
-    config: fields `dataset`, `data_dir`, `hierarchy`, `level`, `distance`,
-      `image_size`, `crop_padding`, `flip`, `imbalance` (and
-      `synthetic` where that is the data set); see `configs/common.py`.
+    config: the fields of its section on data, see `configs/common.py`, and the
+      group that the data set has of its own.
 
   Raises:
     DataError: if the data cannot be had, or does not fit the hierarchy.
@@ -109,43 +115,107 @@ def load(config) -> DataSet:
     FrameError: if a file of distances is bad.
   """
   spec = specs.SPECS[config.dataset]
-  hierarchy = hierarchy_lib.load_hierarchy(config.hierarchy or spec.hierarchy)
+  hierarchy = _hierarchy(config, spec)
   splits = dict(spec.read(hierarchy, config))
   if 'val' not in splits:
     splits['train'], splits['val'] = sources.hold_out(
       splits['train'], spec.val_per_class
     )
-  height, width, channels = splits['train'].images.shape[1:]
-  size = config.image_size or height
-  if size < max(height, width):
-    raise sources.DataError(
-      f'image_size={size} is smaller than the images ({height} x {width}), '
-      'and images are padded, never shrunk.'
-    )
-
-  def override(value, default):
-    return default if value is None else value
-
+  splits = _decoded(splits, config.get('input', {}))
   kind = config.distance or spec.distance
   if kind in hierarchy_lib.KINDS:
     distances = hierarchy.distances(kind)
   else:
     distances = frames.load_distances(kind, hierarchy.class_names)
     kind = None
+  mean, std = _statistics(config, spec, splits['train'])
   data = DataSet(
     hierarchy=hierarchy,
     distances=distances,
     kind=kind,
     splits=splits,
-    image_shape=(size, size, channels),
-    mean=spec.mean,
-    std=spec.std,
-    crop_padding=override(config.crop_padding, spec.crop_padding),
-    flip=override(config.flip, spec.flip),
+    image_shape=_network_shape(config, splits['train']),
+    mean=mean,
+    std=std,
+    crop_padding=_given(config.crop_padding, spec.crop_padding),
+    flip=_given(config.flip, spec.flip),
+    crop_border=spec.crop_border,
+    workers=config.get('input', {}).get('workers', 0),
   )
   if config.level is not None:
     data = data.at_level(config.level)
   return data.thinned(**config.imbalance)
+
+
+def _given(value, default):
+  return default if value is None else value
+
+
+def _hierarchy(config, spec) -> hierarchy_lib.Hierarchy:
+  name = config.hierarchy or spec.hierarchy
+  if name:
+    return hierarchy_lib.load_hierarchy(name)
+  if spec.build_hierarchy is not None:
+    return spec.build_hierarchy(config)
+  raise sources.DataError(
+    f'The hierarchy of {config.dataset} does not come with hafjax: name its '
+    'file by --config.hierarchy.'
+  )
+
+
+def _network_shape(config, split: sources.Split) -> tuple[int, ...]:
+  """Shape of an example as the network sees it."""
+  if len(split.example_shape) == 1:
+    return split.example_shape
+  height, width, channels = split.example_shape
+  size = config.image_size or height
+  if size < max(height, width):
+    raise sources.DataError(
+      f'image_size={size} is smaller than the images ({height} x {width}), '
+      'and images are padded, never shrunk.'
+    )
+  return size, size, channels
+
+
+def _statistics(config, spec, train: sources.Split):
+  """Mean and standard deviation that inputs are standardised by."""
+  if len(train.example_shape) == 1:
+    if config.features.standardise:
+      return features.statistics(train)
+    width = train.example_shape[0]
+    return np.zeros(width, np.float32), np.ones(width, np.float32)
+  found = []
+  for name in ('mean', 'std'):
+    values = tuple(_given(config.get(name), getattr(spec, name)))
+    channels = train.example_shape[2]
+    if len(values) == 3 and channels == 1:
+      # Of grey images, what colours have on average.
+      values = (sum(values) / 3,)
+    if len(values) != channels:
+      raise sources.DataError(
+        f'config.{name} must have a number for each of the {channels} channels '
+        f'of the images, got {values}.'
+      )
+    found.append(values)
+  return found
+
+
+def _decoded(splits: dict, config) -> dict:
+  """Splits of files that are small enough, decoded once for all."""
+  limit = config.get('memory_gib', 0) * 2**30
+  small = {
+    name: split
+    for name, split in splits.items()
+    if isinstance(split, images.Files)
+    and not split.are_streams
+    and not (name == 'train' and split.how.random_crop)
+  }
+  if sum(split.nbytes for split in small.values()) > limit:
+    return splits
+  folder = images.cache_folder(config.get('cache_dir', ''))
+  return splits | {
+    name: images.decoded(split, folder, name) for name, split in small.items()
+  }
 
 
 def training_order(num_examples: int, batch_size: int, seed: int):
@@ -234,12 +304,14 @@ def _in_parallel(make: Callable, numbers: range, workers: int) -> Iterable:
   Args:
     make: a batch's number -> tuple of arrays.
     numbers: consecutive.
-    workers: processes; 0 for a thread per CPU core, which share memory.
+    workers: processes, which unpickle `make`; 0 for a thread per CPU core.
   """
   import grain
 
   batches = grain.MapDataset.range(numbers.start, numbers.stop).map(make)
-  threads = len(os.sched_getaffinity(0))
+  threads = 1 if workers else images.num_cores()
   options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
   batches = batches.to_iter_dataset(options)
+  if workers:
+    batches = batches.mp_prefetch(grain.MultiprocessingOptions(workers))
   return batches

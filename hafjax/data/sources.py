@@ -113,6 +113,29 @@ def hold_out(split: Split, per_class: int) -> tuple[Split, Split]:
   return split.take(np.flatnonzero(~held)), split.take(np.flatnonzero(held))
 
 
+def hold_out_share(
+  split: Split, share: float, seed: int
+) -> tuple[Split, Split]:
+  """Splits off a random share of every class.
+
+  Args:
+    split: of training.
+    share: of each class, rounded, but at least one example; a class of one
+      example keeps it.
+    seed: fixes which.
+
+  Returns:
+    (train, validation), both in the original order.
+  """
+  rng = np.random.default_rng(seed)
+  held = np.zeros(len(split), bool)
+  for label in np.unique(split.labels):
+    members = np.flatnonzero(split.labels == label)
+    count = min(max(round(share * len(members)), 1), len(members) - 1)
+    held[rng.permutation(members)[:count]] = True
+  return split.take(np.flatnonzero(~held)), split.take(np.flatnonzero(held))
+
+
 # --- IDX files (MNIST's format) ----------------------------------------------
 
 
@@ -178,12 +201,8 @@ def idx_splits(folder: str | pathlib.Path) -> dict[str, Arrays]:
 # --- TensorFlow Datasets -----------------------------------------------------
 
 
-def tfds_splits(
-  name: str,
-  data_dir: str,
-  class_names: tuple[str, ...] | None = None,
-) -> dict[str, Arrays]:
-  """Train and test splits of an image data set through TFDS and Grain.
+def tfds_builder(name: str, data_dir: str):
+  """A prepared TFDS data set, for random access.
 
   Downloads and prepares on first use, with TFDS's own progress bar.
 
@@ -191,19 +210,15 @@ def tfds_splits(
     name: TFDS name, such as 'cifar100'.
     data_dir: where TFDS keeps data sets; '' for its default (~/tensorflow_
       datasets).
-    class_names: names that TFDS's labels must have, in order; None where TFDS
-      spells them in a way of its own.
 
   Raises:
-    DataError: if the data set is neither prepared nor can be downloaded, or
-      its classes are other ones.
+    DataError: if the data set is neither prepared nor can be downloaded.
   """
-  import grain
   import requests
   import tensorflow_datasets as tfds
 
-  # Random access, as Grain reads, needs ArrayRecord files.
   try:
+    # Random access, as Grain reads, needs ArrayRecord files.
     builder = tfds.builder(
       name, data_dir=data_dir or None, file_format='array_record'
     )
@@ -211,7 +226,7 @@ def tfds_splits(
       # TFDS would try for minutes before it gives up without a network.
       requests.head(builder.info.homepage, timeout=10)
     builder.download_and_prepare()
-    sources = builder.as_data_source(split=['train', 'test'])
+    return builder
   except Exception as error:  # TFDS and its downloaders raise many kinds.
     logging.info('What TFDS said: %s', error)
     raise DataError(
@@ -223,6 +238,26 @@ def tfds_splits(
       'DIR, or run --config=configs/quickstart.py, which needs no data.'
     ) from error
 
+
+def tfds_splits(
+  name: str,
+  data_dir: str,
+  class_names: tuple[str, ...] | None = None,
+) -> dict[str, Arrays]:
+  """Train and test splits of a data set of small images, in memory.
+
+  Args:
+    name: TFDS name, such as 'cifar100'.
+    data_dir: see `tfds_builder`.
+    class_names: names that TFDS's labels must have, in order; None where TFDS
+      spells them in a way of its own.
+
+  Raises:
+    DataError: as `tfds_builder`, or if its classes are other ones.
+  """
+  import grain
+
+  builder = tfds_builder(name, data_dir)
   found = tuple(builder.info.features['label'].names)
   if class_names is not None and found != class_names:
     raise DataError(
@@ -230,7 +265,8 @@ def tfds_splits(
       + _name_differences(found, class_names)
     )
   splits = {}
-  for split, source in zip(('train', 'test'), sources, strict=True):
+  for split in ('train', 'test'):
+    source = builder.as_data_source(split=split)
     examples = grain.MapDataset.source(source).to_iter_dataset()
     # TFDS shuffles when it prepares; ids, where there are any, keep the
     # published order, which decides what is held out for validation.
@@ -244,10 +280,16 @@ def tfds_splits(
   return splits
 
 
+def listed(names, limit: int = 5) -> str:
+  """The first few names, and how many more there are."""
+  names = sorted(names)
+  more = f' and {len(names) - limit:,} more' if len(names) > limit else ''
+  return ', '.join(map(repr, names[:limit])) + more
+
+
 def _name_differences(found, expected) -> str:
   differences = [
-    f'{what} {", ".join(repr(n) for n in sorted(names)[:5])}'
-    + (f' and {len(names) - 5} more' if len(names) > 5 else '')
+    f'{what} {listed(names)}'
     for what, names in (
       ('only in the data:', set(found) - set(expected)),
       ('only in the hierarchy:', set(expected) - set(found)),
@@ -255,6 +297,23 @@ def _name_differences(found, expected) -> str:
     if names
   ]
   return '; '.join(differences) or 'the same names in another order.'
+
+
+def class_table(
+  class_names: tuple[str, ...], hierarchy: hierarchy_lib.Hierarchy
+) -> np.ndarray:
+  """Of each class of the data, its index in the hierarchy; int32[K].
+
+  Raises:
+    DataError: if data and hierarchy do not have the same classes.
+  """
+  if set(class_names) != set(hierarchy.class_names):
+    raise DataError(
+      'Data and hierarchy have different classes: '
+      + _name_differences(class_names, hierarchy.class_names)
+    )
+  position = {name: i for i, name in enumerate(hierarchy.class_names)}
+  return np.array([position[name] for name in class_names], np.int32)
 
 
 def relabel(
@@ -267,13 +326,7 @@ def relabel(
   Raises:
     DataError: if data and hierarchy do not have the same classes.
   """
-  if set(class_names) != set(hierarchy.class_names):
-    raise DataError(
-      'Data and hierarchy have different classes: '
-      + _name_differences(class_names, hierarchy.class_names)
-    )
-  position = {name: i for i, name in enumerate(hierarchy.class_names)}
-  table = np.array([position[name] for name in class_names], np.int32)
+  table = class_table(class_names, hierarchy)
   return {
     name: dataclasses.replace(split, labels=table[split.labels])
     for name, split in splits.items()

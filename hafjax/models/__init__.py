@@ -8,6 +8,7 @@ import re
 from flax import linen as nn
 
 from hafjax.models import convnet
+from hafjax.models import identity
 from hafjax.models import mlp
 from hafjax.models import resnet
 from hafjax.models import vgg
@@ -21,6 +22,7 @@ _RESNETS = {
 }
 _BACKBONES = {
   'convnet': convnet.ConvNet,
+  'identity': identity.Identity,
   'mlp': mlp.MLP,
   **{n: functools.partial(resnet.ResNet, **f) for n, f in _RESNETS.items()},
   **{

@@ -1,0 +1,36 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""A head on frozen features of any backbone, in minutes on a laptop.
+
+    python -m hafjax.main --config=configs/features.py --workdir=... \
+        --config.data_dir=FOLDER --config.hierarchy=FILE
+
+FOLDER holds train.npz and test.npz, perhaps val.npz, each with the arrays
+`features` [N, d] and `labels` [N]; or train_features.npy and train_labels.npy,
+and so on, which may be larger than memory. See hafjax/data/features.py.
+"""
+
+from configs import common
+
+
+def get_config(variant=None):
+  config = common.get_config(variant)
+  config.dataset = 'features'
+  config.model = 'identity'
+  if config.top == 'transform':
+    # A linear map and BatchNorm: the type II top has four square layers more.
+    config.top = 'linear'
+  config.features = dict(
+    # To mean 0 and variance 1 in each dimension, over the training split: what
+    # a BatchNorm in front of a linear probe does.
+    standardise=True,
+    # Where there is no val split: how much of each class validates, and the
+    # seed by which it is drawn.
+    val_share=0.1,
+    val_seed=0,
+  )
+  config.batch_size = 256
+  config.num_epochs = 10
+  config.eval_batch_size = 1000
+  config.lr.update(backbone=0.1, transformation=0.1, classifier=0.1)
+  return config

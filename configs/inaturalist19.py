@@ -1,0 +1,27 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""iNaturalist 2019 as in the HAFrame paper: ResNet-50, 100 epochs, batch 256.
+
+    python -m hafjax.main --config=configs/inaturalist19.py --workdir=... \
+        --config.data_dir=.../inaturalist19 --config.hierarchy=FILE
+
+Liang and Davis, ICCV 2023: gamma 5.0, alpha 0.4, rates 0.01 (0.1 for a learned
+classifier), random resized crops of 224 pixels, mirrored. The folder holds
+train_val2019/, as it is unpacked, and the published lists, splits_inat19/. The
+paper starts from weights of ImageNet: --config.init_from=FILE. Wants an
+accelerator.
+"""
+
+from configs import common
+
+
+def get_config(variant=None):
+  config = common.get_config(variant)
+  common.set_haframe(config, gamma=5.0, alpha=0.4)
+  config.dataset = 'inaturalist19'
+  config.model = 'resnet_50'
+  config.image_size = 224
+  config.batch_size = 256
+  config.num_epochs = 100
+  config.eval_batch_size = 256
+  return config

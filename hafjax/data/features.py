@@ -1,0 +1,201 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Features of a backbone that the user ran, with labels, in NumPy's files.
+
+A folder holds for each of the splits train, test and perhaps val either
+
+    train.npz                              arrays `features` and `labels`
+    train_features.npy, train_labels.npy   likewise; features stay on disk
+
+`features` is float[N, d] of any precision. `labels` is int[N], indices in the
+class order of the hierarchy, or names, str[N]. Where indices mean another
+order, `class_names` says which: an array in train.npz, or class_names.npy.
+"""
+
+import pathlib
+import zipfile
+
+import numpy as np
+
+from hafjax import hierarchy as hierarchy_lib
+from hafjax.data import sources
+
+SPLITS = ('train', 'val', 'test')
+
+# Rows that are looked at in one go: a hundred megabytes of 1,000 dimensions.
+_ROWS = 16_384
+
+
+def read(
+  folder: str, hierarchy: hierarchy_lib.Hierarchy
+) -> dict[str, sources.Arrays]:
+  """The splits in a folder, labelled in the hierarchy's class order.
+
+  Raises:
+    DataError: if a split is missing, damaged, not finite, or does not fit the
+      hierarchy or the other splits.
+  """
+  if not folder:
+    raise sources.DataError(
+      'Features are read from a folder: name it by --config.data_dir.'
+    )
+  folder = pathlib.Path(folder)
+  found = {split: _split(folder, split) for split in SPLITS}
+  for split in ('train', 'test'):
+    if found[split] is None:
+      raise sources.DataError(
+        f'{folder} has no {split} split: it needs {split}.npz (arrays features '
+        f'and labels), or {split}_features.npy and {split}_labels.npy.'
+      )
+  found = {split: arrays for split, arrays in found.items() if arrays}
+  class_names = _class_names(folder, found['train'])
+  splits = {}
+  for split, (file, arrays) in found.items():
+    features, labels = arrays['features'], arrays['labels']
+    _check(file, features, labels)
+    labels = _indices(file, labels, class_names, hierarchy)
+    splits[split] = sources.Arrays(features, labels)
+  widths = {split: arrays.example_shape[0] for split, arrays in splits.items()}
+  if len(set(widths.values())) > 1:
+    raise sources.DataError(
+      f'{folder}: features must be as wide in every split, got '
+      + ', '.join(f'{width} in {split}' for split, width in widths.items())
+      + '.'
+    )
+  return splits
+
+
+def statistics(split: sources.Arrays) -> tuple[np.ndarray, np.ndarray]:
+  """Mean and standard deviation of each dimension, float32[d] each.
+
+  In two passes, in float64. A dimension that hardly varies is left at its
+  scale, not blown up to noise.
+  """
+  count, width = len(split), split.example_shape[0]
+  mean, variance = np.zeros(width), np.zeros(width)
+  for rows in _chunks(split):
+    mean += np.sum(split.images[rows], axis=0, dtype=np.float64) / count
+  for rows in _chunks(split):
+    centred = np.asarray(split.images[rows], np.float64) - mean
+    variance += np.sum(centred**2, axis=0) / count
+  std = np.sqrt(variance)
+  std[std <= 1e-6 * max(std.max(), 1e-30)] = 1.0
+  return mean.astype(np.float32), std.astype(np.float32)
+
+
+def _chunks(split):
+  return (slice(i, i + _ROWS) for i in range(0, len(split), _ROWS))
+
+
+# --- Files --------------------------------------------------------------------
+
+
+def _split(folder: pathlib.Path, split: str):
+  """(file, arrays by name) of a split, None if there is no such split."""
+  archive = folder / f'{split}.npz'
+  if archive.exists():
+    arrays = dict(_load(archive))
+    missing = {'features', 'labels'} - arrays.keys()
+    if missing:
+      raise sources.DataError(
+        f'{archive} has no array {min(missing)!r}: it needs features [N, d] '
+        f'and labels [N], and has {", ".join(arrays) or "none"}.'
+      )
+    return archive, arrays
+  files = {
+    name: folder / f'{split}_{name}.npy' for name in ('features', 'labels')
+  }
+  there = [name for name, file in files.items() if file.exists()]
+  if not there:
+    return None
+  for name, file in files.items():
+    if name not in there:
+      raise sources.DataError(
+        f'{file} is missing beside {files[there[0]].name}.'
+      )
+  return files['features'], dict(
+    features=_load(files['features'], 'r'), labels=_load(files['labels'])
+  )
+
+
+def _load(file: pathlib.Path, mmap_mode: str | None = None):
+  try:
+    # Never pickles: they run what is in them.
+    found = np.load(file, mmap_mode=mmap_mode, allow_pickle=False)
+    return found if file.suffix == '.npy' else {n: found[n] for n in found}
+  except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    raise sources.DataError(
+      f'{file} cannot be read as plain NumPy arrays: {error}.'
+    ) from error
+
+
+def _class_names(folder, train) -> np.ndarray | None:
+  file, arrays = train
+  names = arrays.get('class_names')
+  if names is None and (folder / 'class_names.npy').exists():
+    file = folder / 'class_names.npy'
+    names = _load(file)
+  if names is None:
+    return None
+  if names.ndim != 1 or names.dtype.kind != 'U':
+    raise sources.DataError(
+      f'{file}: class_names must be a row of texts, got {names.dtype} of shape '
+      f'{list(names.shape)}.'
+    )
+  return names
+
+
+# --- Checks -------------------------------------------------------------------
+
+
+def _check(file, features, labels):
+  if features.ndim != 2 or features.dtype.kind != 'f':
+    raise sources.DataError(
+      f'{file}: features must be floating-point numbers [N, d], got '
+      f'{features.dtype} of shape {list(features.shape)}.'
+    )
+  if labels.shape != (len(features),):
+    raise sources.DataError(
+      f'{file}: there must be a label for each of the {len(features):,} rows '
+      f'of features, got labels of shape {list(labels.shape)}.'
+    )
+  if not features.size:
+    raise sources.DataError(f'{file} holds no features.')
+  for start in range(0, len(features), _ROWS):
+    finite = np.isfinite(features[start : start + _ROWS]).all(axis=1)
+    if not finite.all():
+      raise sources.DataError(
+        f'{file}: features are not all finite, first in row '
+        f'{start + int(np.argmin(finite))}.'
+      )
+
+
+def _indices(file, labels, class_names, hierarchy) -> np.ndarray:
+  """Labels of any kind as indices in the hierarchy's class order, int32[N]."""
+  tree_names = np.array(hierarchy.class_names)
+  if labels.dtype.kind == 'U':
+    unknown = np.setdiff1d(labels, tree_names)
+    if len(unknown):
+      raise sources.DataError(
+        f'{file}: {len(unknown):,} labels are no classes of the hierarchy: '
+        f'{", ".join(map(repr, unknown[:5].tolist()))}'
+        f'{", ..." if len(unknown) > 5 else ""}.'
+      )
+    order = np.argsort(tree_names)
+    found = order[np.searchsorted(tree_names, labels, sorter=order)]
+    return found.astype(np.int32)
+  if labels.dtype.kind not in 'iu':
+    raise sources.DataError(
+      f'{file}: labels must be integers or names, got {labels.dtype}.'
+    )
+  count = len(tree_names if class_names is None else class_names)
+  bad = np.flatnonzero((labels < 0) | (labels >= count))
+  if len(bad):
+    raise sources.DataError(
+      f'{file}: labels must be in 0..{count - 1}, one for each class, got '
+      f'{labels[bad[0]]} in row {bad[0]}.'
+    )
+  if class_names is None:
+    return labels.astype(np.int32)
+  table = sources.class_table(tuple(class_names.tolist()), hierarchy)
+  return table[labels]

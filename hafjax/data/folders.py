@@ -1,0 +1,310 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Folders of images: the user's own, and the layouts that data sets come in."""
+
+from collections.abc import Iterable, Mapping
+import json
+import os
+import pathlib
+
+from absl import logging
+import numpy as np
+
+from hafjax import hierarchy as hierarchy_lib
+from hafjax.data import images
+from hafjax.data import sources
+
+SPLITS = ('train', 'val', 'test')
+
+# Files of each split with the names of their classes.
+Listing = dict[str, tuple[list[str], list[str]]]
+
+
+def labelled(
+  listing: Listing,
+  hierarchy: hierarchy_lib.Hierarchy,
+  how: images.Reading,
+  spellings: Iterable[Mapping[str, str]] = (),
+) -> dict[str, images.Files]:
+  """Splits of files with labels in the hierarchy's class order.
+
+  Args:
+    listing: by split; only the training split's images are cropped at random.
+    hierarchy: whose classes are those of the training split.
+    how: images are read.
+    spellings: other names that a hierarchy may have for the classes, each by
+      the name in the listing.
+
+  Raises:
+    DataError: if classes and hierarchy differ.
+  """
+  class_names = sorted(set(listing['train'][1]))
+  for spelling in spellings:
+    respelt = {name: spelling.get(name, name) for name in class_names}
+    if set(respelt.values()) == set(hierarchy.class_names):
+      listing = {
+        split: (files, [respelt.get(name, name) for name in names])
+        for split, (files, names) in listing.items()
+      }
+      class_names = [respelt[name] for name in class_names]
+      break
+  table = sources.class_table(tuple(class_names), hierarchy)
+  position = dict(zip(class_names, table.tolist(), strict=True))
+  splits = {}
+  for split, (files, names) in listing.items():
+    strange = sorted(set(names) - position.keys())
+    if strange:
+      raise sources.DataError(
+        f'The {split} split has classes that the training split has not: '
+        f'{sources.listed(strange)}.'
+      )
+    if absent := sorted(position.keys() - set(names)):
+      logging.warning(
+        'The %s split has no image of %s.', split, sources.listed(absent)
+      )
+    labels = np.array([position[name] for name in names], np.int32)
+    # A byte a character: a million paths as Python strings would be copied to
+    # every process.
+    paths = np.array([os.fsencode(file) for file in files])
+    splits[split] = images.Files(paths, labels, how)
+  return splits
+
+
+def _folder(config_folder: str, what: str) -> pathlib.Path:
+  folder = pathlib.Path(config_folder)
+  if not config_folder or not folder.is_dir():
+    raise sources.DataError(
+      f'{what} is read from a folder: name one that there is by '
+      f'--config.data_dir (got {config_folder!r}).'
+    )
+  return folder
+
+
+# --- The user's own -----------------------------------------------------------
+
+
+def image_folder(config_folder: str) -> Listing:
+  """ROOT/{train,val,test}/CLASS/*.{jpg,jpeg,png}; val may be missing.
+
+  Raises:
+    DataError: if a split or all images of a class are missing.
+  """
+  root = _folder(config_folder, 'image_folder')
+  listing = {}
+  for split in SPLITS:
+    folder = root / split
+    if folder.is_dir():
+      listing[split] = _class_folders(folder)
+    elif split != 'val':
+      raise sources.DataError(
+        f'{root} has no folder {split!r}: images are looked for in '
+        f'{folder}/CLASS/*.jpg (or .jpeg, .png).'
+      )
+  return listing
+
+
+def _class_folders(folder: pathlib.Path) -> tuple[list[str], list[str]]:
+  files, names, others = [], [], 0
+  classes = sorted(
+    entry.name
+    for entry in os.scandir(folder)
+    if entry.is_dir() and not entry.name.startswith('.')
+  )
+  if not classes:
+    raise sources.DataError(
+      f'{folder} has no folders of classes: images are looked for in '
+      f'{folder}/CLASS/*.jpg (or .jpeg, .png).'
+    )
+  for name in classes:
+    inside = [e.name for e in os.scandir(folder / name) if e.is_file()]
+    chosen = sorted(n for n in inside if n.lower().endswith(images.SUFFIXES))
+    if not chosen:
+      raise sources.DataError(
+        f'{folder / name} holds no .jpg, .jpeg or .png file: put images there, '
+        'or take the class out of the data and of the hierarchy.'
+      )
+    others += len(inside) - len(chosen)
+    files += [os.path.join(folder, name, file) for file in chosen]
+    names += [name] * len(chosen)
+  if others:
+    logging.warning(
+      '%d files below %s are no .jpg, .jpeg or .png: left out.', others, folder
+    )
+  return files, names
+
+
+# --- FGVC-Aircraft ------------------------------------------------------------
+
+
+def fgvc_aircraft(config_folder: str) -> Listing:
+  """The official layout: images/ID.jpg, and lists of ID and variant by split.
+
+  The folder is that of the archive, fgvc-aircraft-2013b, or data/ in it.
+  """
+  root = _folder(config_folder, 'fgvc_aircraft')
+  if (root / 'data' / 'images').is_dir():
+    root = root / 'data'
+  listing = {}
+  for split in SPLITS:
+    file = root / f'images_variant_{split}.txt'
+    lines = _lines(file)
+    for number, line in enumerate(lines, 1):
+      if ' ' not in line:
+        raise sources.DataError(
+          f'{file}, line {number}: an image and its variant are wanted, got '
+          f'{line!r}.'
+        )
+    pairs = [line.split(' ', 1) for line in lines]
+    files = [os.path.join(root, 'images', f'{name}.jpg') for name, _ in pairs]
+    _check_there(files, file)
+    listing[split] = files, [variant for _, variant in pairs]
+  return listing
+
+
+def published_variant(name: str) -> str:
+  """How the published tree of FGVC-Aircraft spells a variant."""
+  return 'v-' + name.replace('/', '-slash-')
+
+
+def _lines(file: pathlib.Path) -> list[str]:
+  try:
+    lines = file.read_text(encoding='utf-8').splitlines()
+  except (OSError, UnicodeDecodeError) as error:
+    raise sources.DataError(f'{file} cannot be read: {error}.') from error
+  return [line.strip() for line in lines if line.strip()]
+
+
+def _check_there(files: list[str], file: pathlib.Path):
+  missing = [name for name in files if not os.path.exists(name)]
+  if missing:
+    raise sources.DataError(
+      f'{file} lists {len(files):,} images, and {len(missing):,} of them are '
+      f'not there, {missing[0]} for one.'
+    )
+
+
+# --- Published lists of iNaturalist 2019 and tieredImageNet-H -----------------
+
+
+def tiered_imagenet_h(config_folder: str) -> Listing:
+  """ILSVRC 2012's folders, split by the published lists."""
+  root = _folder(config_folder, 'tiered_imagenet_h')
+  return _listed_images(root, root / 'splits_tieredImageNet-H')
+
+
+def inaturalist19(config_folder: str) -> Listing:
+  """iNaturalist 2019, split by the published lists where they are there.
+
+  Without them, by the official train2019.json and val2019.json, of which the
+  latter is to test on.
+  """
+  root = _folder(config_folder, 'inaturalist19')
+  if (root / 'splits_inat19').is_dir():
+    return _listed_images(root, root / 'splits_inat19')
+  if (root / 'train2019.json').exists():
+    logging.warning(
+      '%s has no splits_inat19: the official training and validation images '
+      'take its place, and results are not those of papers.',
+      root,
+    )
+    return dict(
+      train=_annotated(root, root / 'train2019.json'),
+      test=_annotated(root, root / 'val2019.json'),
+    )
+  return _listed_images(root, root / 'splits_inat19')
+
+
+def _listed_images(root: pathlib.Path, folder: pathlib.Path) -> Listing:
+  """Images below a folder, by published lists of the names of their files.
+
+  The lists (Bertinetto et al., CVPR 2020) are LISTS/{train,val,test}/CLASS.txt
+  with the name of an image a line. Names are unique, so that images are found
+  wherever below the folder they are: in the official layouts, or resized and
+  sorted otherwise.
+
+  Args:
+    root: folder of the images.
+    folder: of the lists.
+
+  Raises:
+    DataError: if lists or images are missing.
+  """
+  if not folder.is_dir():
+    raise sources.DataError(
+      f'{root} has no folder {folder.name}: unpack there the split lists of '
+      'https://github.com/fiveai/making-better-mistakes (dataset_splits).'
+    )
+  there = _files_below(root)
+  listing = {}
+  for split in SPLITS:
+    lists_of_split = sorted((folder / split).glob('*.txt'))
+    if not lists_of_split:
+      raise sources.DataError(f'{folder / split} has no lists CLASS.txt.')
+    files, names, missing = [], [], []
+    for file in lists_of_split:
+      for line in _lines(file):
+        path = there.get(os.path.basename(line))
+        if path is None:
+          missing.append(f'{line} of {file.name}')
+          continue
+        files.append(path)
+        names.append(file.stem)
+    if missing:
+      raise sources.DataError(
+        f'{len(missing):,} of {len(missing) + len(files):,} images that '
+        f'{folder / split} lists are nowhere below {root}: '
+        f'{sources.listed(missing)}.'
+      )
+    listing[split] = files, names
+  return listing
+
+
+def _files_below(root: pathlib.Path) -> dict[str, str]:
+  """Paths of all images by the name of the file."""
+  return {
+    name: os.path.join(folder, name)
+    for folder, _, names in os.walk(root, followlinks=True)
+    for name in names
+    if name.lower().endswith(images.SUFFIXES)
+  }
+
+
+def _annotated(root: pathlib.Path, file: pathlib.Path):
+  """A split by an official file of annotations, with paths below the root."""
+  content = _json(file)
+  try:
+    paths = {image['id']: image['file_name'] for image in content['images']}
+    pairs = [
+      (os.path.join(root, paths[a['image_id']]), int(a['category_id']))
+      for a in content['annotations']
+    ]
+  except (KeyError, TypeError, ValueError) as error:
+    raise sources.DataError(
+      f'{file} is not in the layout of iNaturalist 2019 ({error!r}).'
+    ) from error
+  files = [path for path, _ in pairs]
+  _check_there(files, file)
+  return files, [f'nat{category:04d}' for _, category in pairs]
+
+
+def inaturalist19_species(config_folder: str) -> dict[str, str]:
+  """Species by the names of the published tree, nat0000 and so on.
+
+  From categories.json, or the categories of train2019.json; {} without.
+  """
+  root = pathlib.Path(config_folder)
+  for file in (root / 'categories.json', root / 'train2019.json'):
+    if file.exists():
+      content = _json(file)
+      categories = (
+        content if isinstance(content, list) else content['categories']
+      )
+      return {f'nat{int(c["id"]):04d}': str(c['name']) for c in categories}
+  return {}
+
+
+def _json(file: pathlib.Path):
+  try:
+    return json.loads(file.read_text(encoding='utf-8'))
+  except (OSError, ValueError) as error:
+    raise sources.DataError(f'{file} cannot be read: {error}.') from error

@@ -1,0 +1,87 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Large TFDS data sets: images stay encoded in their records."""
+
+from collections.abc import Mapping, Sequence
+import hashlib
+import io
+import pathlib
+
+from absl import logging
+import numpy as np
+
+from hafjax.data import images
+from hafjax.data import sources
+
+
+class Encoded(Sequence):
+  """Streams of the encoded images in a TFDS data source."""
+
+  def __init__(self, source):
+    self._source = source
+
+  def __len__(self) -> int:
+    return len(self._source)
+
+  def __getitem__(self, index: int) -> io.BytesIO:
+    return io.BytesIO(self._source[int(index)]['image'])
+
+
+def tfds_files(
+  name: str,
+  data_dir: str,
+  splits: Mapping[str, str],
+  how: images.Reading,
+  cache: pathlib.Path,
+) -> tuple[dict[str, images.Files], tuple[str, ...]]:
+  """Splits of a TFDS data set that are decoded as they are needed.
+
+  Labels are in the records too: they are read once, which takes a pass over
+  the files, and kept in `cache`.
+
+  Args:
+    name: TFDS name, such as 'imagenet2012'.
+    data_dir: see `sources.tfds_builder`.
+    splits: TFDS's split by ours, such as dict(test='validation').
+    how: images are read.
+    cache: folder for labels.
+
+  Returns:
+    The splits, labelled in TFDS's class order, and the names of its classes.
+
+  Raises:
+    DataError: as `sources.tfds_builder`.
+  """
+  import tensorflow_datasets as tfds
+
+  builder = sources.tfds_builder(name, data_dir)
+  encoded = dict(image=tfds.decode.SkipDecoding())
+  found = {}
+  for split, theirs in splits.items():
+    source = builder.as_data_source(split=theirs, decoders=encoded)
+    labels = _labels(builder, theirs, source, cache)
+    found[split] = images.Files(Encoded(source), labels, how, are_streams=True)
+  return found, tuple(builder.info.features['label'].names)
+
+
+def _labels(builder, split, source, cache) -> np.ndarray:
+  identity = (
+    str(builder.data_path),
+    builder.info.full_name,
+    split,
+    len(source),
+  )
+  key = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
+  file = cache / f'labels_{key}.npy'
+  if file.exists():
+    return np.load(file)
+  logging.info(
+    'Reading %s labels of %s, %s.', f'{len(source):,}', builder.name, split
+  )
+  labels = np.array([record['label'] for record in source], np.int32)
+  try:
+    cache.mkdir(parents=True, exist_ok=True)
+    np.save(file, labels)
+  except OSError as error:
+    logging.warning('Labels cannot be kept in %s (%s).', cache, error)
+  return labels
