@@ -5,6 +5,7 @@
 from collections.abc import Callable, Iterable, Sequence
 import dataclasses
 
+from absl import flags
 import numpy as np
 
 from hafjax import frames
@@ -313,5 +314,8 @@ def _in_parallel(make: Callable, numbers: range, workers: int) -> Iterable:
   options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
   batches = batches.to_iter_dataset(options)
   if workers:
+    if not flags.FLAGS.is_parsed():
+      # Grain reads its own, which outside of our commands nobody has parsed.
+      flags.FLAGS.mark_as_parsed()
     batches = batches.mp_prefetch(grain.MultiprocessingOptions(workers))
   return batches

@@ -900,17 +900,16 @@ def _node_cells(name, hits, totals) -> str:
 
 
 def severe(context: Context) -> str:
-  """The worst mistakes, as images with both paths."""
+  """The worst mistakes, as images (where there are any) with both paths."""
   missing = _note(_missing(context, runs_lib.PREDICTIONS))
   parts = {
     f'{method}, seed {run.seed}': _tiles(context, arrays)
     for method, run, arrays in context.first_with(
-      'severe_images', 'severe', 'confidences'
+      'severe', 'severe_images', 'confidences'
     )
-    if 'severe' in arrays
   }
   if not parts:
-    return missing or _note(_lacking('severe_images'))
+    return missing or _note(_lacking('severe'))
   return (
     _note(
       'Test images whose predicted class is farthest from the true one, '
@@ -923,7 +922,9 @@ def severe(context: Context) -> str:
 
 
 def _tiles(context, arrays) -> str:
-  chosen, images = arrays['severe'], arrays['severe_images']
+  chosen = arrays['severe']
+  # Frozen features have no images to show: paths alone.
+  images = arrays.get('severe_images', [None] * len(chosen))
   wrong = int(np.sum(arrays['labels'] != arrays['predictions']))
   if not len(chosen):
     return _note('There are no mistakes to show.')
@@ -947,10 +948,12 @@ def _tile(hierarchy, arrays, index, image) -> str:
   facts_ = [f'common ancestor at height {hierarchy.node_heights[lowest]}']
   if 'confidences' in arrays:
     facts_.insert(0, f'confidence {arrays["confidences"][index]:.0%}')
-  uri = markup.data_uri(pictures.encoded_image(image), 'png')
+  shown = ''
+  if image is not None:
+    uri = markup.data_uri(pictures.encoded_image(image), 'png')
+    shown = f'<img src="{uri}" alt="{markup.escape(names[0][-1])}">'
   return (
-    f'<figure class="tile"><img src="{uri}" '
-    f'alt="{markup.escape(names[0][-1])}"><figcaption>'
+    f'<figure class="tile">{shown}<figcaption>'
     f'<p>true: {_path(names[0], shared)}</p>'
     f'<p>predicted: {_path(names[1], shared)}</p>'
     f'<p><small>{", ".join(facts_)}</small></p></figcaption></figure>\n'
