@@ -1,0 +1,355 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Frozen features: files in, any method's head out, and a report."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import common
+from configs import features as features_config
+from hafjax import config as config_lib
+from hafjax import data as data_lib
+from hafjax import device as device_lib
+from hafjax import evaluate
+from hafjax import experiment as experiment_lib
+from hafjax import hierarchy as hierarchy_lib
+from hafjax import train
+from hafjax.data import features
+from hafjax.data import pipeline
+from hafjax.data import sources
+from hafjax.report import __main__ as report_command
+
+DIM = 12
+TREE = hierarchy_lib.load_hierarchy('quickstart')
+
+
+def make_arrays(seed=0, train=10, test=3, dtype=np.float32):
+  """Features around class means that follow the tree, by split."""
+  rng = np.random.default_rng(seed)
+  # Not of mean 0 and variance 1.
+  nodes = 3 * rng.normal(size=(TREE.num_nodes, DIM))
+  means = TREE.ancestor_matrix() @ nodes + 5
+  found = {}
+  for split, count in dict(train=train, test=test).items():
+    labels = rng.permutation(np.repeat(np.arange(30), count))
+    noise = rng.normal(size=(len(labels), DIM))
+    found[split] = dict(
+      features=(means[labels] + noise).astype(dtype), labels=labels
+    )
+  return found
+
+
+def write(folder, splits, kind='npz'):
+  folder.mkdir(exist_ok=True)
+  for split, arrays in splits.items():
+    if kind == 'npz':
+      np.savez(folder / f'{split}.npz', **arrays)
+      continue
+    for name, array in arrays.items():
+      np.save(folder / f'{split}_{name}.npy', array)
+  return str(folder)
+
+
+def small_config(folder, variant=None, **changes):
+  config = features_config.get_config(variant)
+  config.data_dir = str(folder)
+  config.hierarchy = 'quickstart'
+  config.update(
+    batch_size=30, num_epochs=6, eval_batch_size=64, log_seconds=0.05
+  )
+  config.update_from_flattened_dict(changes)
+  return config
+
+
+@pytest.fixture
+def folder(tmp_path):
+  write(tmp_path / 'data', make_arrays())
+  return tmp_path / 'data'
+
+
+# --- What is read -------------------------------------------------------------
+
+
+@pytest.mark.parametrize('dtype', [np.float16, np.float32, np.float64])
+def test_both_kinds_of_files_give_the_same(tmp_path, dtype):
+  arrays = make_arrays(dtype=dtype)
+  loaded = [
+    data_lib.load(small_config(write(tmp_path / kind, arrays, kind)))
+    for kind in ('npz', 'npy')
+  ]
+  # A tenth of every class validates.
+  sizes = {name: len(split) for name, split in loaded[0].splits.items()}
+  assert sizes == dict(train=270, val=30, test=90)
+  for name, one in loaded[0].splits.items():
+    other = loaded[1].splits[name]
+    np.testing.assert_array_equal(one.labels, other.labels)
+    np.testing.assert_array_equal(
+      one.batch(slice(None)), other.batch(slice(None))
+    )
+  np.testing.assert_array_equal(loaded[0].mean, loaded[1].mean)
+  assert loaded[0].image_shape == (DIM,)
+  test = loaded[1].splits['test']
+  np.testing.assert_array_equal(test.images, arrays['test']['features'])
+  np.testing.assert_array_equal(test.labels, arrays['test']['labels'])
+
+
+def test_features_of_files_stay_on_disk(tmp_path):
+  """What is held out of a memory map does not read it."""
+  data = data_lib.load(
+    small_config(write(tmp_path / 'data', make_arrays(), 'npy'))
+  )
+  assert isinstance(data.splits['test'].images, np.memmap)
+  train_split = data.splits['train']
+  assert isinstance(train_split.images, sources.Rows)
+  again = train_split.take(np.arange(200)).take(np.arange(5, 100))
+  assert isinstance(again.images, sources.Rows)
+  np.testing.assert_array_equal(again.batch([0, 3]), train_split.batch([5, 8]))
+
+
+def test_names_and_other_orders_of_classes(tmp_path):
+  arrays = make_arrays()
+  expected = data_lib.load(small_config(write(tmp_path / 'a', arrays)))
+  names = np.array(TREE.class_names)
+  for split in arrays.values():
+    split['labels'] = names[split['labels']]
+  by_name = data_lib.load(small_config(write(tmp_path / 'b', arrays)))
+  alphabet = np.sort(names)
+  for split in arrays.values():
+    split['labels'] = np.searchsorted(alphabet, split['labels'])
+  arrays['train']['class_names'] = alphabet
+  sorted_names = data_lib.load(small_config(write(tmp_path / 'c', arrays)))
+  del arrays['train']['class_names']
+  folder = write(tmp_path / 'd', arrays, 'npy')
+  np.save(tmp_path / 'd' / 'class_names.npy', alphabet)
+  in_a_file = data_lib.load(small_config(folder))
+  for found in (by_name, sorted_names, in_a_file):
+    for split in ('train', 'val', 'test'):
+      np.testing.assert_array_equal(
+        found.splits[split].labels, expected.splits[split].labels
+      )
+
+
+def test_statistics_are_those_of_the_training_split(tmp_path, monkeypatch):
+  monkeypatch.setattr(features, '_ROWS', 70)
+  arrays = make_arrays()
+  arrays['train']['features'][:, 3] = 0.25
+  data = data_lib.load(small_config(write(tmp_path / 'data', arrays)))
+  rows = data.splits['train'].batch(slice(None))
+  standard = np.asarray(data.preprocess(jnp.asarray(rows)), np.float64)
+  np.testing.assert_allclose(standard.mean(0), 0, atol=1e-5)
+  # A dimension that does not vary is not blown up.
+  expected = np.where(np.arange(DIM) == 3, 0, 1)
+  np.testing.assert_allclose(standard.std(0), expected, atol=1e-5)
+  # Of the test split, by the same numbers.
+  rows = data.splits['test'].batch(slice(None))
+  np.testing.assert_allclose(
+    data.preprocess(jnp.asarray(rows)), (rows - data.mean) / data.std, rtol=1e-5
+  )
+  config = small_config(tmp_path / 'data', **{'features.standardise': False})
+  raw = data_lib.load(config).preprocess(jnp.asarray(rows))
+  np.testing.assert_array_equal(raw, rows)
+
+
+def test_large_splits_come_from_the_host(folder, monkeypatch):
+  """Batches are the same, wherever they are gathered."""
+  data = data_lib.load(small_config(folder))
+  device = device_lib.Device(data)
+  kept = list(device.training_batches(20, 1, 4, 15))
+  kept_test = list(device.batches('test', 40))
+  monkeypatch.setattr(device_lib, 'RESIDENT_BYTES', 100)
+
+  def fail(*args):
+    raise AssertionError('a large split went to the devices')
+
+  monkeypatch.setattr(device_lib.Device, 'source', fail)
+  device = device_lib.Device(data)
+  streamed = list(device.training_batches(20, 1, 4, 15))
+  order = pipeline.training_order(270, 20, 1)
+  for step, (one, other) in enumerate(zip(kept, streamed, strict=True), 4):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+    np.testing.assert_array_equal(
+      one[1], data.splits['train'].labels[order[step]]
+    )
+  for one, other in zip(kept_test, device.batches('test', 40), strict=True):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+# --- What is trained ----------------------------------------------------------
+
+
+def test_a_head_trains_is_measured_and_reported(folder, tmp_path):
+  run = tmp_path / 'run'
+  config = small_config(folder, **{'collapse.every': 3})
+  results = train.train_and_evaluate(config, run)
+  # Chance is 1 / 30.
+  assert results['test']['top1'] > 0.5
+  lines = (run / 'collapse.jsonl').read_text().splitlines()
+  assert len(lines) == 2
+  assert all('nc1' in json.loads(line) for line in lines)
+  with np.load(run / 'predictions.npz') as arrays:
+    assert 'severe' in arrays and 'severe_images' not in arrays
+    wrong = (arrays['labels'] != arrays['predictions']).sum()
+    severe = arrays['severe']
+  report_command.main(report_command.parse([str(run)]))
+  page = next(run.rglob('*.html')).read_text()
+  part = page.split('<section id="severe">')[1].split('</section>')[0]
+  # Paths of the worst mistakes, without pictures.
+  assert part.count('<figure class="tile">') == min(len(severe), wrong)
+  assert '<img' not in part and (not wrong or 'predicted:' in part)
+  # Measured again from the files.
+  again = evaluate.evaluate_run(run, data_dir=str(folder))
+  assert again['test']['top1'] == results['test']['top1']
+
+
+@pytest.mark.parametrize('variant', common.VARIANTS)
+def test_every_method_trains_on_features(folder, variant):
+  config = small_config(folder, variant)
+  config_lib.check(config)
+  data = data_lib.load(config)
+  experiment = experiment_lib.make_experiment(config, data)
+  state, sums = jax.eval_shape(
+    lambda: train.train_step(
+      experiment_lib.initial_state(experiment, data.image_shape),
+      data.splits['train'].batch(np.arange(30)),
+      jnp.asarray(data.splits['train'].labels[:30]),
+      experiment,
+    )
+  )
+  assert sums['loss'].shape == () and 'backbone' not in state.params
+
+
+# --- What is refused ----------------------------------------------------------
+
+
+def changed(split, name, change):
+  def damage(folder):
+    arrays = make_arrays()
+    arrays[split][name] = change(arrays[split][name])
+    write(folder, arrays)
+
+  return damage
+
+
+def without(split, name):
+  def damage(folder):
+    arrays = make_arrays()
+    del arrays[split][name]
+    write(folder, arrays)
+
+  return damage
+
+
+def with_nan(array):
+  array[17, 2] = np.nan
+  return array
+
+
+def with_label(value):
+  return lambda labels: np.where(np.arange(len(labels)) == 7, value, labels)
+
+
+def overwrite(name, content):
+  return lambda folder: (folder / name).write_bytes(content)
+
+
+def pickled(folder):
+  arrays = make_arrays()['train']
+  labels = arrays['labels'].astype(object)
+  np.savez(folder / 'train.npz', features=arrays['features'], labels=labels)
+
+
+def half_of_a_pair(folder):
+  (folder / 'test.npz').unlink()
+  np.save(folder / 'test_features.npy', np.zeros((3, DIM), np.float32))
+
+
+BAD = {
+  'no test split': (
+    lambda folder: (folder / 'test.npz').unlink(),
+    'has no test split: it needs test.npz',
+  ),
+  'no labels': (without('train', 'labels'), "train.npz has no array 'labels'"),
+  'features without labels': (half_of_a_pair, 'test_labels.npy is missing'),
+  'not NumPy': (overwrite('train.npz', b'text'), 'train.npz cannot be read'),
+  'truncated': (
+    lambda folder: overwrite(
+      'train.npz', (folder / 'train.npz').read_bytes()[:500]
+    )(folder),
+    'train.npz cannot be read',
+  ),
+  'pickles': (pickled, 'cannot be read as plain NumPy arrays'),
+  'NaN': (changed('train', 'features', with_nan), 'not all finite, .* row 17'),
+  'integers': (
+    changed('test', 'features', lambda x: x.astype(int)),
+    'test.npz: features must be floating-point numbers',
+  ),
+  'maps': (
+    changed('test', 'features', lambda x: x[:, None]),
+    r'got float32 of shape \[90, 1, 12\]',
+  ),
+  'too few labels': (
+    changed('train', 'labels', lambda x: x[:-1]),
+    r'a label for each of the 300 rows of features, got .* \[299\]',
+  ),
+  'a label too high': (
+    changed('train', 'labels', with_label(30)),
+    r'labels must be in 0..29, .* got 30 in row 7',
+  ),
+  'a negative label': (
+    changed('test', 'labels', with_label(-1)),
+    r'test.npz: labels must be in 0..29, .* got -1 in row 7',
+  ),
+  'labels of another type': (
+    changed('train', 'labels', lambda x: x.astype(float)),
+    'labels must be integers or names, got float64',
+  ),
+  'unknown names': (
+    changed('test', 'labels', lambda x: np.full(len(x), 'unicorn')),
+    "labels are no classes of the hierarchy: 'unicorn'",
+  ),
+  'other widths': (
+    changed('test', 'features', lambda x: x[:, 1:]),
+    'as wide in every split, got 12 in train, 11 in test',
+  ),
+  'nothing': (
+    lambda folder: write(
+      folder,
+      dict(test=dict(features=np.zeros((0, DIM)), labels=np.zeros(0, int))),
+    ),
+    'test.npz holds no features',
+  ),
+}
+
+
+@pytest.mark.parametrize('case', BAD)
+def test_bad_features_are_told_before_training(case, folder, tmp_path):
+  damage, message = BAD[case]
+  damage(folder)
+  with pytest.raises(data_lib.DataError, match=message) as caught:
+    train.train_and_evaluate(small_config(folder), tmp_path / 'run')
+  assert '\n' not in str(caught.value)
+  assert not (tmp_path / 'run').exists()
+
+
+def test_without_a_folder():
+  with pytest.raises(data_lib.DataError, match='--config.data_dir'):
+    data_lib.load(small_config(''))
+
+
+@pytest.mark.parametrize('share, held', [(0.1, 1), (0.34, 3), (0.99, 9)])
+def test_shares_of_every_class_are_held_out(share, held):
+  labels = np.repeat(np.arange(5), 10)
+  split = sources.Arrays(np.arange(50.0)[:, None], np.append(labels[:-1], 9))
+  kept, val = sources.hold_out_share(split, share, seed=3)
+  counts = np.bincount(val.labels, minlength=10)
+  np.testing.assert_array_equal(counts[:4], held)
+  # A class of one example trains.
+  assert counts[9] == 0 and 9 in kept.labels
+  everything = np.sort(np.concatenate([kept.images, val.images])[:, 0])
+  np.testing.assert_array_equal(everything, np.arange(50))
+  other = sources.hold_out_share(split, share, seed=4)[1]
+  assert not np.array_equal(val.images, other.images)
