@@ -129,6 +129,10 @@ def read_image(
       if shrink >= 2:
         image.draft(mode, (int(width / shrink), int(height / shrink)))
       across, down = image.width / width, image.height / height
+      if how.cut_bottom:
+        # For good: resizing looks a little beyond the edges of its box.
+        kept = max(int((height - how.cut_bottom) * down), 1)
+        image = image.crop((0, 0, image.width, kept))
       box = tuple(
         min(edge * scale, limit)
         for edge, scale, limit in zip(

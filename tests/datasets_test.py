@@ -1,0 +1,398 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The paper's data sets, each in its official layout, a few images large."""
+
+import json
+
+import numpy as np
+import pytest
+
+from configs import cifar10
+from configs import fgvc_aircraft
+from configs import i_naturalist2021
+from configs import imagenet2012
+from configs import inaturalist19
+from configs import tiered_imagenet_h
+from hafjax import data as data_lib
+from hafjax import hierarchy as hierarchy_lib
+from hafjax.data import images
+from hafjax.data import records
+from hafjax.data import sources
+from tests import image_helpers
+
+SIZE = 8
+
+
+def load(module, folder, hierarchy, **changes):
+  config = module.get_config()
+  config.data_dir, config.hierarchy = str(folder), str(hierarchy)
+  config.image_size = SIZE
+  config.input.cache_dir = str(folder / 'cache')
+  config.update_from_flattened_dict(changes)
+  return data_lib.load(config)
+
+
+def write_tree(file, names):
+  file.write_text(''.join(f'root/{name[:3]}/{name}\n' for name in names))
+  return file
+
+
+def colour(value):
+  """An image of one colour, which survives stretching and JPEG."""
+  return np.full((30, 20, 3), value)
+
+
+def colours(split):
+  return split.batch(np.arange(len(split)))[:, 3, 3, 0]
+
+
+def sizes(data):
+  return {name: len(split) for name, split in data.splits.items()}
+
+
+# --- FGVC-Aircraft ------------------------------------------------------------
+
+VARIANTS = ('707-320', 'F/A-18', 'BAE 146-200')
+
+
+@pytest.fixture
+def aircraft(tmp_path):
+  """fgvc-aircraft-2013b/data: a grey image above a white banner of 20 rows."""
+  data = tmp_path / 'fgvc-aircraft-2013b' / 'data'
+  identity = 34_000
+  for split, count in dict(train=3, val=2, test=1).items():
+    lines = []
+    for label, variant in enumerate(VARIANTS):
+      for _ in range(count):
+        pixels = np.full((60, 50, 3), 255)
+        pixels[:40] = 50 * label
+        file = data / 'images' / f'{identity:07d}.jpg'
+        image_helpers.write_image(file, pixels, quality=95)
+        lines.append(f'{identity:07d} {variant}')
+        identity += 1
+    (data / f'images_variant_{split}.txt').write_text('\n'.join(lines) + '\n')
+  (data / 'variants.txt').write_text('\n'.join(VARIANTS) + '\n')
+  return data.parent
+
+
+@pytest.mark.parametrize(
+  'names',
+  [VARIANTS, ('v-707-320', 'v-F-slash-A-18', 'v-BAE 146-200')],
+  ids=['official', 'published'],
+)
+@pytest.mark.parametrize('inner', ['', 'data'])
+def test_fgvc_aircraft(aircraft, tmp_path, names, inner):
+  tree = hierarchy_lib.Hierarchy.from_paths(
+    [('root', 'group', name) for name in names[::-1]]
+  )
+  file = tmp_path / 'tree.tsv'
+  hierarchy_lib.save_hierarchy(tree, file)
+  data = load(fgvc_aircraft, aircraft / inner, file)
+  assert sizes(data) == dict(train=9, val=6, test=3)
+  for split in data.splits.values():
+    # Without its banner, and labelled in the hierarchy's order.
+    pixels = split.batch(np.arange(len(split)))
+    labels = [names.index(data.hierarchy.class_names[i]) for i in split.labels]
+    expected = 50.0 * np.array(labels)[:, None, None, None]
+    assert abs(pixels - expected).max() <= 2
+  assert (data.crop_padding, data.crop_border, data.flip) == (4, 'zero', True)
+
+
+def test_fgvc_aircraft_without_an_image(aircraft, tmp_path):
+  (aircraft / 'data/images/0034003.jpg').unlink()
+  tree = tmp_path / 'tree.txt'
+  tree.write_text('root/a\nroot/b\n')
+  with pytest.raises(data_lib.DataError, match='and 1 of them are not there'):
+    load(fgvc_aircraft, aircraft, tree)
+
+
+@pytest.mark.parametrize(
+  'content, message',
+  [
+    (None, 'images_variant_val.txt cannot be read'),
+    ('0034000', 'images_variant_val.txt, line 1: an image and its variant'),
+    ('0034000 Concorde', "val split has classes .* not: 'Concorde'"),
+  ],
+)
+def test_fgvc_aircraft_with_a_bad_list(aircraft, tmp_path, content, message):
+  file = aircraft / 'data/images_variant_val.txt'
+  if content is None:
+    file.unlink()
+  else:
+    file.write_text(content)
+  tree = tmp_path / 'tree.tsv'
+  tree.write_text(''.join(f'root\t{name}\n' for name in VARIANTS))
+  with pytest.raises(data_lib.DataError, match=message):
+    load(fgvc_aircraft, aircraft, tree)
+
+
+# --- iNaturalist 2019 ---------------------------------------------------------
+
+SPECIES = ('Abies alba', 'Bufo bufo', 'Canis lupus')
+
+
+@pytest.fixture
+def inaturalist(tmp_path):
+  """train_val2019/GROUP/ID/HASH.jpg, annotations, and the published lists."""
+  root = tmp_path / 'inaturalist'
+  categories = [
+    dict(id=i, name=name, supercategory='Life')
+    for i, name in enumerate(SPECIES)
+  ]
+  number = 0
+  for official, split, count in (
+    ('train2019', 'train', 4),
+    ('train2019', 'val', 1),
+    ('val2019', 'test', 2),
+  ):
+    file = root / f'{official}.json'
+    content = dict(images=[], annotations=[], categories=categories)
+    if file.exists():
+      content = json.loads(file.read_text())
+    for label in range(3):
+      names = []
+      for _ in range(count):
+        names.append(f'{number:032x}.jpg')
+        path = f'train_val2019/Life/{label}/{names[-1]}'
+        image_helpers.write_image(root / path, colour(40 * label))
+        content['images'].append(
+          dict(id=number, file_name=path, width=20, height=30)
+        )
+        content['annotations'].append(
+          dict(id=number, image_id=number, category_id=label)
+        )
+        number += 1
+      listed = root / 'splits_inat19' / split / f'nat{label:04d}.txt'
+      listed.parent.mkdir(parents=True, exist_ok=True)
+      listed.write_text('\n'.join(names) + '\n')
+    file.write_text(json.dumps(content))
+  return root
+
+
+@pytest.mark.parametrize(
+  'names', [SPECIES, ('nat0000', 'nat0001', 'nat0002')], ids=['names', 'ids']
+)
+def test_inaturalist19_by_the_published_lists(inaturalist, tmp_path, names):
+  tree = write_tree(tmp_path / 'tree.txt', names[::-1])
+  data = load(inaturalist19, inaturalist, tree)
+  assert sizes(data) == dict(train=12, val=3, test=6)
+  for split in data.splits.values():
+    np.testing.assert_allclose(colours(split), 40 * (2 - split.labels), atol=2)
+  # Cropped as they are decoded in training, kept decoded for evaluation.
+  assert isinstance(data.splits['train'], images.Files)
+  assert data.splits['train'].how.random_crop == 'stretched'
+  assert isinstance(data.splits['test'], data_lib.Arrays)
+
+
+def test_inaturalist19_by_the_official_annotations(inaturalist, tmp_path):
+  (inaturalist / 'splits_inat19').rename(tmp_path / 'elsewhere')
+  tree = write_tree(tmp_path / 'tree.txt', SPECIES)
+  data = load(inaturalist19, inaturalist, tree)
+  # The last three of five validate.
+  assert sizes(data) == dict(train=6, val=9, test=6)
+  np.testing.assert_allclose(
+    colours(data.splits['test']), 40 * data.splits['test'].labels, atol=2
+  )
+
+
+def test_inaturalist19_with_what_is_missing(inaturalist, tmp_path):
+  tree = write_tree(tmp_path / 'tree.txt', SPECIES)
+  next((inaturalist / 'train_val2019/Life/1').glob('*.jpg')).unlink()
+  with pytest.raises(data_lib.DataError, match='1 of .* of nat0001.txt'):
+    load(inaturalist19, inaturalist, tree)
+  (inaturalist / 'splits_inat19').rename(tmp_path / 'elsewhere')
+  with pytest.raises(data_lib.DataError, match='1 of them are not there'):
+    load(inaturalist19, inaturalist, tree)
+  (inaturalist / 'train2019.json').write_text('{"images": []}')
+  with pytest.raises(data_lib.DataError, match='not in the layout .*annotati'):
+    load(inaturalist19, inaturalist, tree)
+  for file in inaturalist.glob('*.json'):
+    file.unlink()
+  with pytest.raises(data_lib.DataError, match='making-better-mistakes'):
+    load(inaturalist19, inaturalist, tree)
+
+
+# --- tieredImageNet-H ---------------------------------------------------------
+
+WNIDS = ('n01440764', 'n01443537', 'n02123045')
+
+
+@pytest.mark.parametrize('flat', [False, True])
+def test_tiered_imagenet_h(tmp_path, flat):
+  """ILSVRC2012 train/WNID and val (flat, or WNID too), and the lists."""
+  root, number = tmp_path / 'imagenet', 0
+  for label, wnid in enumerate(WNIDS):
+    for split, folder, count in (
+      ('train', f'train/{wnid}', 3),
+      ('val', f'train/{wnid}', 1),
+      ('test', 'val' if flat else f'val/{wnid}', 2),
+    ):
+      prefix = wnid if 'train' in folder else 'ILSVRC2012_val'
+      names = [f'{prefix}_{number + i:08d}.JPEG' for i in range(count)]
+      number += count
+      for name in names:
+        image_helpers.write_image(root / folder / name, colour(40 * label))
+      file = root / 'splits_tieredImageNet-H' / split / f'{wnid}.txt'
+      file.parent.mkdir(parents=True, exist_ok=True)
+      file.write_text('\n'.join(names))
+  tree = tmp_path / 'tree.txt'
+  tree.write_text(
+    'root/animal/fish/n01440764\nroot/animal/fish/n01443537\n'
+    'root/animal/mammal/feline/n02123045\n'
+  )
+  data = load(tiered_imagenet_h, root, tree)
+  assert sizes(data) == dict(train=9, val=3, test=6)
+  for split in data.splits.values():
+    np.testing.assert_allclose(colours(split), 40 * split.labels, atol=2)
+  # Its published distances.
+  assert data.kind == 'lca_depth'
+  expected = data.hierarchy.distances('lca_depth')
+  np.testing.assert_array_equal(data.distances, expected)
+
+
+# --- TFDS ---------------------------------------------------------------------
+
+
+def test_cifar10_through_tfds(tmp_path, monkeypatch):
+  """TFDS prepares an archive in CIFAR-10's own format, and we read that."""
+  import requests
+  import tensorflow_datasets as tfds
+
+  tree = hierarchy_lib.load_hierarchy('cifar10')
+  folder = tmp_path / 'archive' / 'cifar-10-batches-bin'
+  folder.mkdir(parents=True)
+  (folder / 'batches.meta.txt').write_text('\n'.join(tree.class_names))
+  # 505 training images of each class in five files, one test image of each.
+  for name in (*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch'):
+    count = 10 if name == 'test_batch' else 1010
+    records_ = np.zeros((count, 1 + 3 * 32 * 32), np.uint8)
+    records_[:, 0] = records_[:, 1] = np.arange(count) % 10
+    records_.tofile(folder / f'{name}.bin')
+  monkeypatch.setattr(requests, 'head', lambda *args, **kwargs: None)
+  monkeypatch.setattr(
+    tfds.download.DownloadManager,
+    'download_and_extract',
+    lambda *args: tmp_path / 'archive',
+  )
+  data = load(cifar10, tmp_path, '', image_size=None)
+  assert sizes(data) == dict(train=50, val=5000, test=10)
+  for split in data.splits.values():
+    np.testing.assert_array_equal(split.images[:, 0, 0, 0], split.labels)
+  assert data.distances.max() == tree.height == 3
+
+
+class FakeBuilder:
+  """A prepared TFDS data set of encoded images."""
+
+  def __init__(self, folder, names, splits):
+    self.data_path = folder
+    self.name = 'fake'
+    self.reads = 0
+    self._splits = splits
+
+    class Named:
+      full_name = 'fake/1.0.0'
+      features = dict(label=type('Label', (), dict(names=names)))
+
+    self.info = Named
+
+  def as_data_source(self, split, decoders):
+    assert type(decoders['image']).__name__ == 'SkipDecoding'
+    self.reads += 1
+    return self._splits[split]
+
+
+@pytest.mark.parametrize(
+  'module, test', [(i_naturalist2021, 'val'), (imagenet2012, 'validation')]
+)
+def test_large_tfds_data_sets(tmp_path, monkeypatch, module, test):
+  names = ['a', 'b', 'c']
+  splits = {}
+  for split, count in (('train', 60), (test, 2)):
+    splits[split] = []
+    for number in range(count * 3):
+      file = tmp_path / 'image.jpg'
+      image_helpers.write_image(file, colour(40 * (number % 3)))
+      splits[split].append(dict(image=file.read_bytes(), label=number % 3))
+  builder = FakeBuilder(tmp_path, names, splits)
+  monkeypatch.setattr(sources, 'tfds_builder', lambda *args: builder)
+  tree = write_tree(tmp_path / 'tree.txt', names[::-1])
+  held = data_lib.SPECS[module.get_config().dataset].val_per_class
+  for _ in range(2):  # Labels are read, then kept.
+    data = load(module, tmp_path, tree)
+    assert sizes(data) == dict(train=180 - 3 * held, val=3 * held, test=6)
+    for split in data.splits.values():
+      assert isinstance(split, images.Files)
+      expected = 40 * (2 - split.labels)
+      np.testing.assert_allclose(colours(split), expected, atol=2)
+    splits['train'] = [dict(record, label=None) for record in splits['train']]
+  cropped = data.splits['train'].batch([0], np.random.default_rng(0))
+  assert cropped.shape == (1, SIZE, SIZE, 3)
+
+
+def test_records_of_a_real_data_source(tmp_path):
+  """TFDS leaves images encoded, in the files that it writes."""
+  import tensorflow_datasets as tfds
+
+  class TinyImages(tfds.core.GeneratorBasedBuilder):
+    VERSION = tfds.core.Version('1.0.0')
+
+    def _info(self):
+      return self.dataset_info_from_configs(
+        features=tfds.features.FeaturesDict(
+          dict(
+            image=tfds.features.Image(shape=(None, None, 3)),
+            label=tfds.features.ClassLabel(names=['a', 'b']),
+          )
+        )
+      )
+
+    def _split_generators(self, manager):
+      del manager
+      return dict(train=self._generate_examples())
+
+    def _generate_examples(self):
+      for number in range(6):
+        yield (
+          number,
+          dict(
+            image=np.full((5, 4, 3), 30 * number, np.uint8), label=number % 2
+          ),
+        )
+
+  builder = TinyImages(data_dir=tmp_path, file_format='array_record')
+  builder.download_and_prepare()
+  source = builder.as_data_source(
+    split='train', decoders=dict(image=tfds.decode.SkipDecoding())
+  )
+  labels = records._labels(builder, 'train', source, tmp_path / 'cache')
+  files = images.Files(
+    records.Encoded(source), labels, images.Reading(4), are_streams=True
+  )
+  values = colours(files)
+  assert sorted(values) == [0, 30, 60, 90, 120, 150]
+  np.testing.assert_array_equal(values // 30 % 2, labels)
+
+
+@pytest.mark.parametrize(
+  'module', [fgvc_aircraft, inaturalist19, tiered_imagenet_h, imagenet2012]
+)
+def test_hierarchies_that_are_not_ours_are_asked_for(module, tmp_path):
+  with pytest.raises(data_lib.DataError, match='--config.hierarchy'):
+    load(module, tmp_path, '')
+
+
+@pytest.mark.parametrize(
+  'module, variant, gamma, alpha',
+  [
+    (fgvc_aircraft, 'haframe', 1.0, 0.5),
+    (inaturalist19, None, 5.0, 0.4),
+    (tiered_imagenet_h, 'haframe_linear', 3.0, 0.5),
+    # The ablations' own.
+    (tiered_imagenet_h, 'haframe_ce', 3.0, 0.0),
+    (fgvc_aircraft, 'haframe_cosine', 1.0, 1.0),
+  ],
+)
+def test_the_papers_gammas_and_alphas(module, variant, gamma, alpha):
+  method = module.get_config(variant).method
+  assert (method.gamma, method.alpha) == (gamma, alpha)
