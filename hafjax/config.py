@@ -149,16 +149,16 @@ RULES = {
   'features.val_seed': _at_least(0),
 }
 
-_GROUPS = ('lr', 'eval', 'collapse', 'imbalance', 'input')
 # Groups that one data set alone has.
 _OWN_GROUPS = dict(
   synthetic='synthetic', folder='image_folder', features='features'
 )
+_GROUPS = ('lr', 'eval', 'collapse', 'imbalance', 'input', *_OWN_GROUPS)
 
 
 def _fields(config, prefix=''):
   for name, value in config.items():
-    if name in _GROUPS or name in _OWN_GROUPS:
+    if name in _GROUPS:
       yield from _fields(value, f'{prefix}{name}.')
     else:
       yield prefix + name, value
