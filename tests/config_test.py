@@ -39,25 +39,27 @@ def test_every_config_trains_a_step(name):
   """As it stands but for the data: two random images of each class."""
   config = importlib.import_module(f'configs.{name}').get_config('haframe')
   spec = data_lib.SPECS[config.dataset]
-  hierarchy = hierarchy_lib.load_hierarchy(spec.hierarchy)
-  size = config.image_size or dict(cifar100=32, fashion_mnist=28).get(
-    config.dataset, 24
-  )
-  shape = (size, size, len(spec.mean))
+  hierarchy = hierarchy_lib.load_hierarchy(spec.hierarchy or 'quickstart')
+  size = config.image_size or dict(
+    cifar10=32, cifar100=32, fashion_mnist=28
+  ).get(config.dataset, 24)
   count = 2 * hierarchy.num_classes
   rng = np.random.default_rng(0)
-  arrays = data_lib.Arrays(
-    rng.integers(0, 256, (count, *shape), np.uint8),
-    np.arange(count, dtype=np.int32) // 2,
-  )
+  if config.dataset == 'features':
+    shape, mean, std = (40,), np.zeros(40), np.ones(40)
+    examples = rng.normal(size=(count, *shape)).astype(np.float32)
+  else:
+    shape, mean, std = (size, size, len(spec.mean)), spec.mean, spec.std
+    examples = rng.integers(0, 256, (count, *shape), np.uint8)
+  arrays = data_lib.Arrays(examples, np.arange(count, dtype=np.int32) // 2)
   data = data_lib.DataSet(
     hierarchy=hierarchy,
     distances=hierarchy.distances(),
     kind='lca_height',
     splits=dict(train=arrays),
     image_shape=shape,
-    mean=spec.mean,
-    std=spec.std,
+    mean=mean,
+    std=std,
     crop_padding=spec.crop_padding,
     flip=spec.flip,
   )

@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets as specs, read into memory, batched by seed and step."""
+"""Data sets as specs, in memory or in files, batched by seed and step."""
 
 from hafjax.data.pipeline import DataSet
 from hafjax.data.pipeline import load

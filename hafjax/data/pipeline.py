@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A run's data: splits in memory, and which examples make up a step."""
+"""A run's data: its splits, and which examples make up a step."""
 
 from collections.abc import Callable, Iterable, Sequence
 import dataclasses
@@ -129,15 +129,14 @@ def load(config) -> DataSet:
   else:
     distances = frames.load_distances(kind, hierarchy.class_names)
     kind = None
-  mean, std = _statistics(config, spec, splits['train'])
   data = DataSet(
     hierarchy=hierarchy,
     distances=distances,
     kind=kind,
     splits=splits,
     image_shape=_network_shape(config, splits['train']),
-    mean=mean,
-    std=std,
+    mean=(),
+    std=(),
     crop_padding=_given(config.crop_padding, spec.crop_padding),
     flip=_given(config.flip, spec.flip),
     crop_border=spec.crop_border,
@@ -145,7 +144,10 @@ def load(config) -> DataSet:
   )
   if config.level is not None:
     data = data.at_level(config.level)
-  return data.thinned(**config.imbalance)
+  data = data.thinned(**config.imbalance)
+  # Of features, of those that are left to train on.
+  mean, std = _statistics(config, spec, data.splits['train'])
+  return dataclasses.replace(data, mean=mean, std=std)
 
 
 def _given(value, default):
@@ -198,7 +200,7 @@ def _statistics(config, spec, train: sources.Split):
         f'of the images, got {values}.'
       )
     found.append(values)
-  return found
+  return tuple(found)
 
 
 def _decoded(splits: dict, config) -> dict:
