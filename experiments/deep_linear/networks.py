@@ -185,7 +185,7 @@ def lengths_figure(runs: dict[str, Run]) -> figure_lib.Figure:
       axis.plot(run.counts, predicted, '--', color='#d55e00', label='predicted')
       lengths = np.linalg.norm(found, axis=1)
       axis.plot(run.counts, lengths, 'o', color='black', ms=4, label='found')
-      axis.set(xscale='log', ylim=(0, 1.2 * max(*predicted, *lengths)))
+      axis.set(ylim=(0, 1.2 * max(*predicted, *lengths)))
       axis.set_title(f'{name}: lengths of {what}', fontsize=9)
   for axis in axes[-1]:
     axis.set_xlabel('training images of the class')
