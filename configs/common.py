@@ -170,6 +170,8 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     eval_batch_size=500,
     # Epochs between evaluations; each saves a checkpoint.
     eval_every=1,
+    # Minutes between checkpoints within epochs: what a kill loses at most.
+    save_minutes=10.0,
     # Epochs between checkpoints that stay, a multiple of eval_every; 0 for none
     # beside the latest and the best.
     keep_every=0,

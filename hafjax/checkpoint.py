@@ -6,8 +6,10 @@ A working directory holds
 
     run.json       the config, class paths, distances' kind and the hash of the
                    first weights' file: what the run is
-    checkpoints/   the latest state, the best by validation top-1, and those
-                   of every so many epochs, where asked for
+    checkpoints/   the two latest states, the best by validation top-1, and
+                   those of every so many epochs, where asked for
+    damaged/       checkpoints that could not be read
+    run.lock       locked while a process trains here
     metrics.jsonl  one JSON object a line, as training went
     collapse.jsonl likewise, of measures of neural collapse, where asked for
     predictions.npz  of the test split, see `geometry.Geometry.predictions`
@@ -17,15 +19,21 @@ Continuing under another record is refused.
 """
 
 from collections.abc import Collection
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import pathlib
+import time
 
+from absl import logging
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
+
+from hafjax import interruption
 
 # Fields that say where and how to run, not what the run is. The files of a
 # hierarchy and of first weights may move: the class paths, and the hash of the
@@ -42,9 +50,14 @@ _FREE_FIELDS = (
   'ks',
   'log_seconds',
   'mode',
+  'save_minutes',
 )
 
 BEST_BY = 'val_top1'
+# Less than any: Orbax asks a metric of every checkpoint.
+_NOT_EVALUATED = -1.0
+# Files of JSON in each of Orbax's checkpoints.
+_METADATA = ('_CHECKPOINT_METADATA', 'metrics/metrics', 'default/_METADATA')
 
 
 class CheckpointError(ValueError):
@@ -115,6 +128,14 @@ def _digest(file: str) -> str:
     return ''
 
 
+def _reason(error: Exception) -> str:
+  """The first line of what a library says, shortened."""
+  if isinstance(error, OSError) and error.strerror:
+    return error.strerror
+  line = (str(error).strip() or type(error).__name__).splitlines()[0]
+  return line if len(line) <= 160 else line[:157] + '...'
+
+
 def _bound(record: dict) -> dict:
   """A record without what may change."""
   config = record['config'].items()
@@ -160,6 +181,7 @@ class Workdir:
         or there is no run and none may start.
     """
     self.folder = pathlib.Path(folder).absolute()
+    self._lock = None
     run_file = self.folder / 'run.json'
     if run_file.exists():
       recorded = read_json(run_file)
@@ -185,6 +207,7 @@ class Workdir:
         raise CheckpointError(
           f'The working directory {self.folder} cannot be written: {error}.'
         ) from error
+    self._check_checkpoints(put_aside=create)
     self._manager = ocp.CheckpointManager(
       self.folder / 'checkpoints',
       options=ocp.CheckpointManagerOptions(
@@ -193,7 +216,8 @@ class Workdir:
         cleanup_tmp_directories=True,
         preservation_policy=checkpoint_managers.AnyPreservationPolicy(
           [
-            checkpoint_managers.LatestN(1),
+            # Two, in case that one is damaged.
+            checkpoint_managers.LatestN(2),
             checkpoint_managers.CustomSteps(sorted(kept)),
             checkpoint_managers.BestN(
               get_metric_fn=lambda metrics: metrics[BEST_BY], n=1
@@ -203,22 +227,110 @@ class Workdir:
       ),
     )
 
+  def _check_checkpoints(self, put_aside: bool):
+    """Finds those whose metadata are damaged: Orbax would not even start."""
+    for folder in sorted((self.folder / 'checkpoints').glob('[0-9]*')):
+      if not folder.name.isdigit():
+        continue  # Orbax is, or was, writing it.
+      try:
+        for name in _METADATA:
+          json.loads((folder / name).read_text())
+      except (OSError, ValueError) as error:
+        problem = (
+          f'The checkpoint of step {folder.name} in {self.folder} cannot be '
+          f'read ({_reason(error)})'
+        )
+        if not put_aside:
+          raise CheckpointError(
+            f'{problem}: bring its files back, or start training again, which '
+            'goes on from the one before.'
+          ) from error
+        logging.warning('%s. It is put aside, in damaged/.', problem)
+        self._put_aside(folder.name)
+
+  def _put_aside(self, step: int | str):
+    """Moves a checkpoint to damaged/."""
+    with self._writing(f'The damaged checkpoint of step {step}'):
+      aside = self.folder / 'damaged' / f'{step}_{time.time_ns()}'
+      aside.parent.mkdir(exist_ok=True)
+      os.replace(self.folder / 'checkpoints' / str(step), aside)
+
   def results(self) -> dict | None:
     """What came out, or None while the run is not done."""
     file = self.folder / 'results.json'
     return read_json(file) if file.exists() else None
 
-  def save(self, step: int, state, val_top1: float):
-    """Saves in the background; keeps the latest and the best."""
-    self._manager.save(
-      step, args=ocp.args.StandardSave(state), metrics={BEST_BY: val_top1}
-    )
+  def claim(self):
+    """Makes sure that no other process trains here until this one ends.
+
+    Raises:
+      CheckpointError: if one does, or nothing can be written.
+    """
+    with self._writing('run.lock'):
+      self._lock = open(self.folder / 'run.lock', 'a')
+    try:
+      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise CheckpointError(
+        f'Another process is training in {self.folder}: wait for it, stop it, '
+        'or use another --workdir.'
+      ) from None
+
+  def save(
+    self,
+    step: int,
+    state,
+    val_top1: float | None = None,
+    totals: dict[str, float] | None = None,
+  ):
+    """Saves in the background; keeps the two latest and the best.
+
+    Args:
+      step: after which.
+      state: arrays.
+      val_top1: None for a state that was not evaluated.
+      totals: sums since the last evaluation, as JSON numbers.
+
+    Raises:
+      CheckpointError: if it, or the one before, cannot be written.
+    """
+    with self._writing(f'The checkpoint of step {step}'):
+      self._manager.save(
+        step,
+        args=ocp.args.StandardSave(state),
+        metrics={BEST_BY: _NOT_EVALUATED if val_top1 is None else val_top1},
+        custom_metadata=dict(totals=totals or {}),
+      )
+
+  @contextlib.contextmanager
+  def _writing(self, what: str):
+    """Errors of writing as sentences."""
+    try:
+      yield
+    except CheckpointError:
+      raise
+    except Exception as error:  # Orbax and TensorStore raise many kinds.
+      saved = self.steps() if hasattr(self, '_manager') else []
+      raise CheckpointError(
+        f'{what} cannot be written in {self.folder} ({_reason(error)}). '
+        + (
+          f'The run is saved up to step {saved[-1]}: '
+          if saved
+          else 'Nothing is saved yet: '
+        )
+        + 'make room, or see to its permissions, and start the same command '
+        'again.'
+      ) from error
 
   def latest_step(self) -> int | None:
     return self._manager.latest_step()
 
   def best_step(self) -> int | None:
-    return self._manager.best_step()
+    """Of the evaluated states; None if there is none."""
+    step = self._manager.best_step()
+    if step is None or self._manager.metrics(step)[BEST_BY] == _NOT_EVALUATED:
+      return None
+    return step
 
   def restore(self, step: int, state):
     """The state saved at `step`, on the devices that `state` is on.
@@ -226,23 +338,81 @@ class Workdir:
     Args:
       step: of a checkpoint that is there.
       state: arrays, or their shapes, types and places.
+
+    Raises:
+      CheckpointError: if it is damaged.
     """
     target = jax.tree.map(ocp.tree.to_shape_dtype_struct, state)
-    return self._manager.restore(step, args=ocp.args.StandardRestore(target))
+    try:
+      return self._manager.restore(step, args=ocp.args.StandardRestore(target))
+    except Exception as error:  # Orbax and TensorStore raise many kinds.
+      raise CheckpointError(
+        f'The checkpoint of step {step} in {self.folder} cannot be read '
+        f'({_reason(error)}): bring its files back, or train again in a new '
+        '--workdir.'
+      ) from error
+
+  def restore_latest(self, state) -> tuple[int, object, dict] | None:
+    """Step, state and totals of the latest checkpoint that can be read.
+
+    Those that cannot are moved to `damaged/`, with a warning.
+
+    Args:
+      state: as for `restore`.
+
+    Returns:
+      None if nothing was saved yet.
+
+    Raises:
+      CheckpointError: if no checkpoint can be read.
+    """
+    for step in reversed(self.steps()):
+      try:
+        restored = self.restore(step, state)
+        totals = self._manager.metadata(step).custom_metadata['totals']
+        return step, restored, totals
+      except (CheckpointError, KeyError, TypeError) as error:
+        logging.warning('%s It is put aside, in damaged/.', error)
+        self._put_aside(step)
+        self._manager.reload()
+    if any((self.folder / 'damaged').glob('*')):
+      raise CheckpointError(
+        f'No checkpoint in {self.folder} can be read; they are in its folder '
+        'damaged/: bring their files back to checkpoints/, or train again in a '
+        'new --workdir.'
+      )
+    return None
 
   def wait(self):
-    """Returns when everything that was saved is on disk."""
-    self._manager.wait_until_finished()
+    """Returns when everything that was saved is on disk.
+
+    Raises:
+      CheckpointError: if it cannot be written.
+    """
+    with self._writing('The last checkpoint'):
+      self._manager.wait_until_finished()
+
+  def asked_to_stop(self, step: int, signals: interruption.Signals) -> bool:
+    """Whether this process, or any of several, was asked to stop."""
+    if jax.process_count() == 1:
+      return signals.received is not None
+    return self._manager.reached_preemption(step)
 
   def close(self):
-    self._manager.close()
+    try:
+      self._manager.close()
+    except Exception as error:  # What could not be written was told before.
+      logging.debug('Closing %s: %s', self.folder, error)
+    if self._lock is not None:
+      self._lock.close()
 
   # --- the log
 
   def log(self, record: dict, name: str = 'metrics'):
     """Appends a line to NAME.jsonl."""
-    with open(self.folder / f'{name}.jsonl', 'a') as stream:
-      stream.write(json.dumps(record) + '\n')
+    with self._writing(f'{name}.jsonl'):
+      with open(self.folder / f'{name}.jsonl', 'a') as stream:
+        stream.write(json.dumps(record) + '\n')
 
   def history(self, name: str = 'metrics') -> list[dict]:
     """All lines of NAME.jsonl; a half-written last one is left out.
@@ -275,18 +445,22 @@ class Workdir:
     """Replaces NAME.jsonl."""
     file = self.folder / f'{name}.jsonl'
     temporary = file.with_name(file.name + '.tmp')
-    temporary.write_text(''.join(json.dumps(r) + '\n' for r in records))
-    os.replace(temporary, file)
+    with self._writing(file.name):
+      temporary.write_text(''.join(json.dumps(r) + '\n' for r in records))
+      os.replace(temporary, file)
 
   def save_arrays(self, arrays: dict[str, np.ndarray], name: str):
     """Writes NAME.npz, whole or not at all."""
     temporary = self.folder / f'{name}.tmp.npz'
-    np.savez_compressed(temporary, **arrays)
-    os.replace(temporary, self.folder / f'{name}.npz')
+    with self._writing(f'{name}.npz'):
+      np.savez_compressed(temporary, **arrays)
+      os.replace(temporary, self.folder / f'{name}.npz')
 
   def steps(self) -> list[int]:
     """Of the checkpoints that are there."""
     return sorted(self._manager.all_steps())
 
   def finish(self, results: dict):
-    write_json(self.folder / 'results.json', results)
+    """Writes results.json: the run is done."""
+    with self._writing('results.json'):
+      write_json(self.folder / 'results.json', results)

@@ -120,6 +120,7 @@ RULES = {
   'weight_decay': _FRACTION,
   'eval_batch_size': _at_least(1),
   'eval_every': _at_least(1),
+  'save_minutes': _POSITIVE,
   'keep_every': _at_least(0),
   'ks': (
     lambda value: len(value) > 0 and all(_at_least(1)[0](k) for k in value),

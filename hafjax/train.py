@@ -17,6 +17,7 @@ from hafjax import config as config_lib
 from hafjax import data as data_lib
 from hafjax import device as device_lib
 from hafjax import geometry as geometry_lib
+from hafjax import interruption
 from hafjax import measure
 from hafjax import pretrained
 from hafjax import progress as progress_lib
@@ -125,9 +126,14 @@ class Trainer:
     self._device = device
     self._step = device.compiled(step, 'wwss', donated=(0, 1))
 
-  def zero_totals(self) -> dict:
-    """Sums of what `train_step` gives, and the first step that diverged."""
-    totals = {name: np.float32(0) for name in ('loss', 'top1', 'count')}
+  def totals(self, found: dict[str, float] | None = None) -> dict:
+    """Sums of what `train_step` gives, and the first step that diverged.
+
+    Args:
+      found: those to go on with; zero by default.
+    """
+    found = found or {}
+    totals = {n: np.float32(found.get(n, 0)) for n in ('loss', 'top1', 'count')}
     totals['diverged_at'] = np.int32(_NEVER)
     return jax.device_put(totals, self._device.whole)
 
@@ -311,14 +317,16 @@ def _train(config, run, experiment, data, backbone) -> dict:
   geometry = geometry_lib.Geometry(
     experiment, data, device, config.eval_batch_size
   )
-  start = run.latest_step()
-  if start is None:
-    start = 0
+  run.claim()
+  saved = run.restore_latest(device.abstract_state(experiment))
+  if saved is None:
+    start, totals = 0, trainer.totals()
     state = device.initial_state(experiment, backbone)
     progress_lib.log_parameters(state.params)
   else:
+    start, state, found = saved
+    totals = trainer.totals(found)
     logging.info('Continuing %s at step %d.', run.folder, start)
-    state = run.restore(start, device.abstract_state(experiment))
   run.rewind_log(start)
   writer = progress_lib.tensorboard(run.folder)
   num_steps, batch_size = experiment.num_steps, config.batch_size
@@ -331,16 +339,23 @@ def _train(config, run, experiment, data, backbone) -> dict:
   watched = _last_steps(config.collapse.every, config, num_train)
   if config.collapse.every:
     watched |= {num_steps}
+  interval = interruption.Interval(start, config.save_minutes, progress)
   began = time.monotonic()
-  totals = trainer.zero_totals()
 
   # Nothing may travel to or from the devices unasked inside the loop.
-  with jax.transfer_guard('disallow'):
+  with jax.transfer_guard('disallow'), interruption.Signals() as signals:
     for step, batch in enumerate(batches, start + 1):
       state, totals = trainer(state, totals, *batch)
       sync = functools.partial(_sync, state, totals, run)
       progress(step, sync)
+      stop = run.asked_to_stop(step, signals)
       if step not in pauses:
+        if interval.due(step, sync) or stop:
+          sync()
+          with progress.pause(), jax.transfer_guard('allow'):
+            run.save(step, state, totals=_numbers(totals))
+        if stop:
+          _stop(run, step, signals)
         continue
       sync()
       with progress.pause(), jax.transfer_guard('allow'):
@@ -371,7 +386,9 @@ def _train(config, run, experiment, data, backbone) -> dict:
         # Logged first: a kill in between repeats the log's line, and
         # rewinding drops it.
         run.save(step, state, found['val_top1'])
-        totals = trainer.zero_totals()
+        totals = trainer.totals()
+      if stop:
+        _stop(run, step, signals)
   writer.flush()
   run.wait()
 
@@ -393,6 +410,24 @@ def _train(config, run, experiment, data, backbone) -> dict:
   run.save_arrays(geometry.predictions(best), 'predictions')
   run.finish(results)
   return results
+
+
+def _numbers(totals: dict) -> dict[str, float]:
+  """Totals on the host, exactly."""
+  return {name: float(value) for name, value in totals.items()}
+
+
+def _stop(run: checkpoint.Workdir, step: int, signals: interruption.Signals):
+  """Ends the program when everything is on disk."""
+  run.wait()
+  logging.info(
+    'Stopped by %s: everything up to step %d is saved in %s; the same command '
+    'goes on from there.',
+    signals.name,
+    step,
+    run.folder,
+  )
+  raise interruption.Stopped(signals.exit_status)
 
 
 def _sync(state, totals, run: checkpoint.Workdir):
@@ -419,7 +454,7 @@ def _sync(state, totals, run: checkpoint.Workdir):
 
 
 def _measure(evaluator, state, totals, config) -> dict:
-  sums = {name: float(value) for name, value in totals.items()}
+  sums = _numbers(totals)
   found = dict(
     train_loss=sums['loss'] / sums['count'],
     train_top1=sums['top1'] / sums['count'],
