@@ -168,8 +168,8 @@ def main(argv):
   text = f"""# Speed of the host's input pipeline
 
 `python -m experiments.bench_input`, {cores} CPU cores that others used too (a
-load of {load:.1f} when it began); best of {_PASSES.value} passes over JPEG files
-of about 400 x 300 pixels and {size / 1024:.0f} KiB, random resized crops of
+load of {load:.1f} at first); best of {_PASSES.value} passes over JPEG files of
+about 400 x 300 pixels and {size / 1024:.0f} KiB, random resized crops of
 {SIZE} pixels.
 
 """
