@@ -91,8 +91,19 @@ def test_both_kinds_of_files_give_the_same(tmp_path, dtype):
     np.testing.assert_array_equal(
       one.batch(slice(None)), other.batch(slice(None))
     )
+    assert (
+      one.batch([0]).dtype
+      == one.dtype
+      == np.result_type(dtype if dtype == np.float16 else np.float32)
+    )
   np.testing.assert_array_equal(loaded[0].mean, loaded[1].mean)
   assert loaded[0].image_shape == (DIM,)
+  for data in loaded:
+    batch = next(device_lib.Device(data).training_batches(4, 0, 0, 1))
+    assert (
+      batch[0].shape == (4, DIM)
+      and batch[0].dtype == data.splits['train'].dtype
+    )
   test = loaded[1].splits['test']
   np.testing.assert_array_equal(test.images, arrays['test']['features'])
   np.testing.assert_array_equal(test.labels, arrays['test']['labels'])
