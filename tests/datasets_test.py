@@ -71,6 +71,14 @@ def aircraft(tmp_path):
         lines.append(f'{identity:07d} {variant}')
         identity += 1
     (data / f'images_variant_{split}.txt').write_text('\n'.join(lines) + '\n')
+    for level, names in (
+      ('family', ('Boeing 707', 'F/A-18', 'BAE 146')),
+      ('manufacturer', ('Boeing', 'Boeing', 'BAE')),
+    ):
+      content = '\n'.join(lines)
+      for variant, name in zip(VARIANTS, names, strict=True):
+        content = content.replace(f' {variant}', f' {name}')
+      (data / f'images_{level}_{split}.txt').write_text(content + '\n')
   (data / 'variants.txt').write_text('\n'.join(VARIANTS) + '\n')
   return data.parent
 
@@ -96,6 +104,16 @@ def test_fgvc_aircraft(aircraft, tmp_path, names, inner):
     expected = 50.0 * np.array(labels)[:, None, None, None]
     assert abs(pixels - expected).max() <= 2
   assert (data.crop_padding, data.crop_border, data.flip) == (4, 'zero', True)
+
+
+def test_the_hierarchy_of_fgvc_aircraft_comes_with_it(aircraft):
+  data = load(fgvc_aircraft, aircraft, '')
+  assert data.hierarchy.class_names == VARIANTS
+  np.testing.assert_array_equal(
+    data.distances, [[0, 2, 3], [2, 0, 3], [3, 3, 0]]
+  )
+  labels = data.splits['test'].labels
+  np.testing.assert_allclose(colours(data.splits['test']), 50 * labels, atol=2)
 
 
 def test_fgvc_aircraft_without_an_image(aircraft, tmp_path):
@@ -129,6 +147,20 @@ def test_fgvc_aircraft_with_a_bad_list(aircraft, tmp_path, content, message):
 # --- iNaturalist 2019 ---------------------------------------------------------
 
 SPECIES = ('Abies alba', 'Bufo bufo', 'Canis lupus')
+RANKS = [
+  dict(
+    zip(
+      ('kingdom', 'phylum', 'class', 'order', 'family', 'genus'),
+      names.split(),
+      strict=True,
+    )
+  )
+  for names in (
+    'Plantae Tracheophyta Pinopsida Pinales Pinaceae Abies',
+    'Animalia Chordata Amphibia Anura Bufonidae Bufo',
+    'Animalia Chordata Mammalia Carnivora Canidae Canis',
+  )
+]
 
 
 @pytest.fixture
@@ -136,8 +168,8 @@ def inaturalist(tmp_path):
   """train_val2019/GROUP/ID/HASH.jpg, annotations, and the published lists."""
   root = tmp_path / 'inaturalist'
   categories = [
-    dict(id=i, name=name, supercategory='Life')
-    for i, name in enumerate(SPECIES)
+    dict(id=i, name=name, supercategory='Life', **ranks)
+    for i, (name, ranks) in enumerate(zip(SPECIES, RANKS, strict=True))
   ]
   number = 0
   for official, split, count in (
@@ -182,6 +214,19 @@ def test_inaturalist19_by_the_published_lists(inaturalist, tmp_path, names):
   assert isinstance(data.splits['train'], images.Files)
   assert data.splits['train'].how.random_crop == 'stretched'
   assert isinstance(data.splits['test'], data_lib.Arrays)
+
+
+def test_the_hierarchy_of_inaturalist19_comes_with_it(inaturalist):
+  data = load(inaturalist19, inaturalist, '')
+  assert data.hierarchy.class_names == SPECIES
+  np.testing.assert_array_equal(
+    data.distances, [[0, 7, 7], [7, 0, 5], [7, 5, 0]]
+  )
+  labels = data.splits['test'].labels
+  np.testing.assert_allclose(colours(data.splits['test']), 40 * labels, atol=2)
+  (inaturalist / 'train2019.json').unlink()
+  with pytest.raises(data_lib.DataError, match='neither categories.json nor'):
+    load(inaturalist19, inaturalist, '')
 
 
 def test_inaturalist19_by_the_official_annotations(inaturalist, tmp_path):
@@ -375,11 +420,25 @@ def test_records_of_a_real_data_source(tmp_path):
 
 
 @pytest.mark.parametrize(
-  'module', [fgvc_aircraft, inaturalist19, tiered_imagenet_h, imagenet2012]
+  'module', [tiered_imagenet_h, imagenet2012, i_naturalist2021]
 )
 def test_hierarchies_that_are_not_ours_are_asked_for(module, tmp_path):
   with pytest.raises(data_lib.DataError, match='--config.hierarchy'):
     load(module, tmp_path, '')
+
+
+@pytest.mark.parametrize(
+  'module', [fgvc_aircraft, inaturalist19, tiered_imagenet_h]
+)
+@pytest.mark.parametrize('folder', ['', 'nowhere'])
+def test_folders_are_asked_for(module, folder, tmp_path):
+  config = module.get_config()
+  tree = write_tree(tmp_path / 'tree.txt', SPECIES)
+  for hierarchy in ('', str(tree)):
+    config.data_dir, config.hierarchy = folder, hierarchy
+    if hierarchy or module is not tiered_imagenet_h:
+      with pytest.raises(data_lib.DataError, match='--config.data_dir'):
+        data_lib.load(config)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,12 @@ def labelled(
   return splits
 
 
-def _folder(config_folder: str, what: str) -> pathlib.Path:
+def root_of(config_folder: str, what: str) -> pathlib.Path:
+  """The folder that a data set is read from.
+
+  Raises:
+    DataError: if there is none.
+  """
   folder = pathlib.Path(config_folder)
   if not config_folder or not folder.is_dir():
     raise sources.DataError(
@@ -89,7 +94,7 @@ def image_folder(config_folder: str) -> Listing:
   Raises:
     DataError: if a split or all images of a class are missing.
   """
-  root = _folder(config_folder, 'image_folder')
+  root = root_of(config_folder, 'image_folder')
   listing = {}
   for split in SPLITS:
     folder = root / split
@@ -141,7 +146,7 @@ def fgvc_aircraft(config_folder: str) -> Listing:
 
   The folder is that of the archive, fgvc-aircraft-2013b, or data/ in it.
   """
-  root = _folder(config_folder, 'fgvc_aircraft')
+  root = root_of(config_folder, 'fgvc_aircraft')
   if (root / 'data' / 'images').is_dir():
     root = root / 'data'
   listing = {}
@@ -188,7 +193,7 @@ def _check_there(files: list[str], file: pathlib.Path):
 
 def tiered_imagenet_h(config_folder: str) -> Listing:
   """ILSVRC 2012's folders, split by the published lists."""
-  root = _folder(config_folder, 'tiered_imagenet_h')
+  root = root_of(config_folder, 'tiered_imagenet_h')
   return _listed_images(root, root / 'splits_tieredImageNet-H')
 
 
@@ -198,7 +203,7 @@ def inaturalist19(config_folder: str) -> Listing:
   Without them, by the official train2019.json and val2019.json, of which the
   latter is to test on.
   """
-  root = _folder(config_folder, 'inaturalist19')
+  root = root_of(config_folder, 'inaturalist19')
   if (root / 'splits_inat19').is_dir():
     return _listed_images(root, root / 'splits_inat19')
   if (root / 'train2019.json').exists():
@@ -290,17 +295,28 @@ def _annotated(root: pathlib.Path, file: pathlib.Path):
 def inaturalist19_species(config_folder: str) -> dict[str, str]:
   """Species by the names of the published tree, nat0000 and so on.
 
-  From categories.json, or the categories of train2019.json; {} without.
+  {} where no file has them.
   """
+  file = inaturalist19_categories(config_folder)
+  if file is None:
+    return {}
+  found = _json(file)
+  try:
+    found = found['categories'] if isinstance(found, dict) else found
+    return {f'nat{int(c["id"]):04d}': str(c['name']) for c in found}
+  except (KeyError, TypeError, ValueError) as error:
+    raise sources.DataError(
+      f'{file} is not in the layout of iNaturalist 2019 ({error!r}).'
+    ) from error
+
+
+def inaturalist19_categories(
+  config_folder: str | os.PathLike,
+) -> pathlib.Path | None:
+  """The file that has species with their names and ranks, if there is one."""
   root = pathlib.Path(config_folder)
-  for file in (root / 'categories.json', root / 'train2019.json'):
-    if file.exists():
-      content = _json(file)
-      categories = (
-        content if isinstance(content, list) else content['categories']
-      )
-      return {f'nat{int(c["id"]):04d}': str(c['name']) for c in categories}
-  return {}
+  files = (root / 'categories.json', root / 'train2019.json')
+  return next((file for file in files if file.exists()), None)
 
 
 def _json(file: pathlib.Path):

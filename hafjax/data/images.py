@@ -139,7 +139,9 @@ def read_image(
           box, (across, down) * 2, image.size * 2, strict=True
         )
       )
-      image = _eight_bit(image).convert(mode)
+      image = _eight_bit(image)
+      if image.mode != mode:
+        image = image.convert(mode)
       image = image.resize((size, size), PIL.Image.Resampling.BILINEAR, box)
   except _FAILURES as error:
     stream = isinstance(file, io.BytesIO)

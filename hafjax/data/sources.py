@@ -63,7 +63,9 @@ class Arrays:
 
   @property
   def dtype(self) -> np.dtype:
-    return self.images.dtype
+    """Of batches: there is no double precision on the devices."""
+    given = self.images.dtype
+    return given if given.itemsize <= 4 else np.dtype(np.float32)
 
   @property
   def nbytes(self) -> int:
@@ -81,7 +83,7 @@ class Arrays:
   def batch(self, indices: np.ndarray, rng=None) -> np.ndarray:
     """Examples as they are; nothing about them is random on the host."""
     del rng
-    return np.asarray(self.images[indices])
+    return np.asarray(self.images[indices], self.dtype)
 
 
 # What a split is: `Arrays`, or anything with its methods, as `images.Files`.

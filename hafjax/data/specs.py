@@ -95,12 +95,29 @@ def _read_fgvc_aircraft(hierarchy, config) -> Splits:
   return folders.labelled(listing, hierarchy, how, [names])
 
 
+def _aircraft_tree(config) -> hierarchy_lib.Hierarchy:
+  root = folders.root_of(config.data_dir, 'fgvc_aircraft')
+  return hierarchy_lib.builders.from_fgvc_aircraft(root)
+
+
 def _read_inaturalist19(hierarchy, config) -> Splits:
   listing = folders.inaturalist19(config.data_dir)
   species = folders.inaturalist19_species(config.data_dir)
   # The published images were stretched to squares when they were stored.
   how = _reading(config, 'stretched')
   return folders.labelled(listing, hierarchy, how, [species])
+
+
+def _inaturalist19_tree(config) -> hierarchy_lib.Hierarchy:
+  root = folders.root_of(config.data_dir, 'inaturalist19')
+  file = folders.inaturalist19_categories(root)
+  if file is None:
+    raise sources.DataError(
+      f'{root} has neither categories.json nor train2019.json, from which the '
+      'hierarchy would be built: put one there, or name a file of the '
+      'hierarchy by --config.hierarchy.'
+    )
+  return hierarchy_lib.builders.from_inaturalist19(file)
 
 
 def _read_tiered_imagenet_h(hierarchy, config) -> Splits:
@@ -179,6 +196,7 @@ SPECS = {
   ),
   'fgvc_aircraft': Spec(
     read=_read_fgvc_aircraft,
+    build_hierarchy=_aircraft_tree,
     mean=(0.4881, 0.5192, 0.5438),
     std=(0.2148, 0.2068, 0.2394),
     crop_padding=4,
@@ -187,6 +205,7 @@ SPECS = {
   ),
   'inaturalist19': Spec(
     read=_read_inaturalist19,
+    build_hierarchy=_inaturalist19_tree,
     mean=(0.454, 0.474, 0.367),
     std=(0.237, 0.230, 0.249),
     # Without the published lists: their share of the official ones.
