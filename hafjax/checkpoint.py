@@ -15,7 +15,9 @@ A working directory holds
     predictions.npz  of the test split, see `geometry.Geometry.predictions`
     results.json   written last: its presence means that the run is done
 
-Continuing under another record is refused.
+Continuing under another record is refused. Of several processes the first
+writes, but for checkpoints, of which each writes what its devices hold; they
+share the directory.
 """
 
 from collections.abc import Collection
@@ -34,6 +36,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from hafjax import interruption
+from hafjax import processes
 
 # Fields that say where and how to run, not what the run is. The files of a
 # hierarchy and of first weights may move: the class paths, and the hash of the
@@ -201,13 +204,16 @@ class Workdir:
       )
     else:
       try:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(run_file, record)
+        if processes.is_first():
+          self.folder.mkdir(parents=True, exist_ok=True)
+          write_json(run_file, record)
       except OSError as error:
         raise CheckpointError(
           f'The working directory {self.folder} cannot be written: {error}.'
         ) from error
-    self._check_checkpoints(put_aside=create)
+    if processes.is_first():
+      self._check_checkpoints(put_aside=create)
+    processes.wait_for_all('checkpoints are checked')
     self._manager = ocp.CheckpointManager(
       self.folder / 'checkpoints',
       options=ocp.CheckpointManagerOptions(
@@ -266,6 +272,8 @@ class Workdir:
     Raises:
       CheckpointError: if one does, or nothing can be written.
     """
+    if not processes.is_first():
+      return
     with self._writing('run.lock'):
       self._lock = open(self.folder / 'run.lock', 'a')
     try:
@@ -373,7 +381,9 @@ class Workdir:
         return step, restored, totals
       except (CheckpointError, KeyError, TypeError) as error:
         logging.warning('%s It is put aside, in damaged/.', error)
-        self._put_aside(step)
+        if processes.is_first():
+          self._put_aside(step)
+        processes.wait_for_all(f'checkpoint {step} is put aside')
         self._manager.reload()
     if any((self.folder / 'damaged').glob('*')):
       raise CheckpointError(
@@ -410,6 +420,8 @@ class Workdir:
 
   def log(self, record: dict, name: str = 'metrics'):
     """Appends a line to NAME.jsonl."""
+    if not processes.is_first():
+      return
     with self._writing(f'{name}.jsonl'):
       with open(self.folder / f'{name}.jsonl', 'a') as stream:
         stream.write(json.dumps(record) + '\n')
@@ -443,6 +455,8 @@ class Workdir:
 
   def rewrite(self, records: list[dict], name: str):
     """Replaces NAME.jsonl."""
+    if not processes.is_first():
+      return
     file = self.folder / f'{name}.jsonl'
     temporary = file.with_name(file.name + '.tmp')
     with self._writing(file.name):
@@ -451,6 +465,8 @@ class Workdir:
 
   def save_arrays(self, arrays: dict[str, np.ndarray], name: str):
     """Writes NAME.npz, whole or not at all."""
+    if not processes.is_first():
+      return
     temporary = self.folder / f'{name}.tmp.npz'
     with self._writing(f'{name}.npz'):
       np.savez_compressed(temporary, **arrays)
@@ -462,5 +478,7 @@ class Workdir:
 
   def finish(self, results: dict):
     """Writes results.json: the run is done."""
+    if not processes.is_first():
+      return
     with self._writing('results.json'):
       write_json(self.folder / 'results.json', results)

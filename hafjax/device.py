@@ -67,10 +67,34 @@ class Device:
     if split not in self._arrays:
       arrays = self._data.splits[split]
       everything = arrays.batch(slice(None))
-      self._arrays[split] = jax.device_put(
-        (everything, arrays.labels), self.whole
-      )
+      self._arrays[split] = self.put((everything, arrays.labels))
     return self._arrays[split]
+
+  def put(self, values, split: bool = False):
+    """A pytree of the host's, which all processes have alike, on the devices.
+
+    Args:
+      values: arrays.
+      split: over the devices, along their first axis; else whole on each.
+    """
+    sharding = self.split if split else self.whole
+    if jax.process_count() == 1:
+      return jax.device_put(values, sharding)
+
+    def place(value):
+      if isinstance(value, jax.Array) and not value.is_fully_addressable:
+        return value
+      value = np.asarray(value)
+      value = value.astype(jax.dtypes.canonicalize_dtype(value.dtype))
+      return _from_blocks(value.shape, sharding, lambda index: value[index])
+
+    return jax.tree.map(place, values)
+
+  def _rows(self, batch_size: int) -> np.ndarray:
+    """The places in a batch that are on this process's devices, sorted."""
+    places = np.arange(batch_size)
+    blocks = self.split.addressable_devices_indices_map((batch_size,)).values()
+    return np.unique(np.concatenate([places[block] for block in blocks]))
 
   def gather(self, source, indices):
     """Images and labels of a batch, compiled."""
@@ -87,15 +111,16 @@ class Device:
     """
     split = self._data.splits['train']
     if not self._fits(split):
+      rows = self._rows(batch_size)
       batches = pipeline.training_batches(
-        split, batch_size, seed, start, stop, self._data.workers
+        split, batch_size, seed, start, stop, rows, self._data.workers
       )
-      yield from self._ahead(batches)
+      yield from self._ahead(batches, batch_size, rows)
       return
     source = self.source('train')
     order = pipeline.training_order(len(split), batch_size, seed)
     for step in range(start, stop):
-      indices = jax.device_put(order[step].astype(np.int32), self.split)
+      indices = self.put(order[step].astype(np.int32), split=True)
       yield self._gathered(source, indices)
 
   def batches(self, split: str, batch_size: int) -> Iterator:
@@ -106,24 +131,40 @@ class Device:
     """
     examples = self._data.splits[split]
     if not self._fits(examples):
-      yield from self._ahead(
-        pipeline.measured_batches(examples, batch_size, self._data.workers)
+      rows = self._rows(batch_size)
+      batches = pipeline.measured_batches(
+        examples, batch_size, rows, self._data.workers
       )
+      yield from self._ahead(batches, batch_size, rows)
       return
     source = self.source(split)
     for batch in pipeline.evaluation_batches(len(examples), batch_size):
-      indices, mask = jax.device_put(batch, self.split)
+      indices, mask = self.put(batch, split=True)
       yield *self._gathered(source, indices), mask
 
   def _fits(self, split) -> bool:
     """Whether a split is kept on the devices, whole."""
     return isinstance(split, sources.Arrays) and split.nbytes <= RESIDENT_BYTES
 
-  def _ahead(self, batches: Iterator) -> Iterator:
-    """Batches from the host, each on its way while the last is used."""
+  def _ahead(self, batches: Iterator, batch_size: int, rows) -> Iterator:
+    """Batches from the host, each on its way while the last is used.
+
+    Args:
+      batches: of tuples of arrays, each the `rows` of a batch.
+      batch_size: of the whole batch.
+      rows: this process's.
+    """
+
+    def place(part):
+      def block(index):
+        first, last, _ = index[0].indices(batch_size)
+        return part[np.searchsorted(rows, first) : np.searchsorted(rows, last)]
+
+      return _from_blocks((batch_size, *part.shape[1:]), self.split, block)
+
     coming = None
     for batch in batches:
-      batch, coming = coming, jax.device_put(batch, self.split)
+      batch, coming = coming, tuple(place(np.asarray(part)) for part in batch)
       if batch is not None:
         yield batch
     if coming is not None:
@@ -149,3 +190,10 @@ class Device:
     return functools.partial(
       experiment_lib.initial_state, experiment, self._data.image_shape
     )
+
+
+def _from_blocks(shape, sharding, block: Callable) -> jax.Array:
+  """An array of this process's blocks, index -> block, and the others'."""
+  # Transfers that are asked for, though JAX does not count them among these.
+  with jax.transfer_guard_host_to_device('allow'):
+    return jax.make_array_from_callback(shape, sharding, block)

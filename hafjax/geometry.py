@@ -103,7 +103,7 @@ class Geometry:
       layer: collapse.ClassStatistics.create(num_classes, shape.shape[1])
       for layer, shape in shapes.items()
     }
-    stats, read = jax.device_put(stats, self._device.whole), []
+    stats, read = self._device.put(stats), []
     for batch in self._device.batches(split, self._batch_size):
       stats, *found = self._first(stats, state, *batch)
       read.append([np.asarray(values) for values in found])
@@ -140,7 +140,7 @@ class Geometry:
     means = {
       layer: (found.means, found.counts > 0) for layer, found in stats.items()
     }
-    agree = jax.device_put(dict.fromkeys(layers, np.int32(0)), device.whole)
+    agree = device.put(dict.fromkeys(layers, np.int32(0)))
     for batch in device.batches(split, self._batch_size):
       agree = self._second(agree, state, *batch, means)
     classifiers = self._classifiers(state)

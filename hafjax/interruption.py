@@ -7,8 +7,8 @@ import signal
 import threading
 
 import jax
-import numpy as np
 
+from hafjax import processes
 from hafjax import progress as progress_lib
 
 
@@ -34,8 +34,10 @@ class Signals:
     self._before = {}
 
   def __enter__(self):
-    # Signals reach the main thread alone; elsewhere nobody may listen.
-    if threading.current_thread() is threading.main_thread():
+    # Signals reach the main thread alone; elsewhere nobody may listen. And of
+    # several processes JAX itself listens, for all to stop after one step.
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and jax.process_count() == 1:
       for number in (signal.SIGTERM, signal.SIGINT):
         self._before[number] = signal.signal(number, self._receive)
     return self
@@ -85,14 +87,5 @@ class Interval:
     sync()
     steps = self._progress.speed(step) * self._seconds
     due = self._next is not None
-    self._next = step + _agreed(max(round(steps), 1))
+    self._next = step + processes.agreed(max(round(steps), 1))
     return due
-
-
-def _agreed(number: int) -> int:
-  """The first process's number, on all of them."""
-  if jax.process_count() == 1:
-    return number
-  from jax.experimental import multihost_utils
-
-  return int(multihost_utils.broadcast_one_to_all(np.int32(number)))

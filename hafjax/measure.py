@@ -125,7 +125,7 @@ class Evaluator:
   ):
     self._experiment, self._data = experiment, data
     self._device = device
-    self._truth = jax.device_put(experiment.truth, device.whole)
+    self._truth = device.put(experiment.truth)
     self._evaluate = device.compiled(
       lambda state, images, labels, mask, truth: eval_step(
         state, images, labels, mask, experiment, truth
@@ -183,7 +183,7 @@ class Evaluator:
       workdir: experiment for workdir, (experiment, _) in companions.items()
     }
     states = {'': state} | {
-      workdir: jax.device_put(companion, device.whole)
+      workdir: device.put(companion)
       for workdir, (_, companion) in companions.items()
     }
 

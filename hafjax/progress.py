@@ -8,6 +8,8 @@ import time
 
 from absl import logging
 
+from hafjax import processes
+
 
 def duration(seconds: float) -> str:
   """Seconds as h:mm:ss, or m:ss under an hour."""
@@ -80,6 +82,8 @@ def tensorboard(folder: str | os.PathLike):
   """A CLU writer of TensorBoard events."""
   from clu import metric_writers
 
+  if not processes.is_first():
+    return metric_writers.MultiWriter([])
   return metric_writers.AsyncMultiWriter(
     [metric_writers.SummaryWriter(os.fspath(folder))]
   )

@@ -135,7 +135,7 @@ class Trainer:
     found = found or {}
     totals = {n: np.float32(found.get(n, 0)) for n in ('loss', 'top1', 'count')}
     totals['diverged_at'] = np.int32(_NEVER)
-    return jax.device_put(totals, self._device.whole)
+    return self._device.put(totals)
 
   def __call__(
     self,

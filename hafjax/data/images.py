@@ -204,16 +204,22 @@ class Files:
       labels=self.labels[indices],
     )
 
-  def batch(self, indices: np.ndarray, rng=None) -> np.ndarray:
-    """uint8[B, size, size, channels], randomly cropped where there is an rng.
+  def batch(
+    self, indices: np.ndarray, rng=None, rows=slice(None)
+  ) -> np.ndarray:
+    """uint8[R, size, size, channels], randomly cropped where there is an rng.
 
     Args:
-      indices: int[B].
+      indices: of the whole batch, int[B].
       rng: of the step; image i takes its i-th draws, used or not.
+      rows: places in the batch that are made, R of them; all by default.
     """
-    draws = [None] * len(indices)
+    draws = None
     if rng is not None and self.how.random_crop:
-      draws = rng.random((len(indices), _ATTEMPTS, 4))
+      draws = rng.random((len(indices), _ATTEMPTS, 4))[rows]
+    indices = indices[rows]
+    if draws is None:
+      draws = [None] * len(indices)
     images = np.empty((len(indices), *self.example_shape), np.uint8)
     for place, (index, drawn) in enumerate(zip(indices, draws, strict=True)):
       images[place] = read_image(self.files[index], self.how, drawn)

@@ -263,6 +263,7 @@ def training_batches(
   seed: int,
   start: int,
   stop: int,
+  rows: np.ndarray,
   workers: int = 0,
 ) -> Iterable:
   """Yields (images, labels) of steps on the host, made ahead and in parallel.
@@ -276,6 +277,7 @@ def training_batches(
     seed: fixes everything.
     start: the first step, from 0.
     stop: the step before which they end.
+    rows: places in the batch that are made, sorted.
     workers: see `_in_parallel`.
   """
   order = training_order(len(split), batch_size, seed)
@@ -283,19 +285,19 @@ def training_batches(
   def make(step):
     indices = order[step]
     rng = np.random.default_rng([seed, step])
-    return split.batch(indices, rng), split.labels[indices]
+    return split.batch(indices, rng, rows), split.labels[indices[rows]]
 
   return _in_parallel(make, range(start, stop), workers)
 
 
 def measured_batches(
-  split: sources.Split, batch_size: int, workers: int = 0
+  split: sources.Split, batch_size: int, rows: np.ndarray, workers: int = 0
 ) -> Iterable:
-  """Yields (images, labels, mask) of `evaluation_batches` on the host."""
+  """Yields rows of (images, labels, mask) of `evaluation_batches`."""
   batches = list(evaluation_batches(len(split), batch_size))
 
   def make(number):
-    indices, mask = batches[number]
+    indices, mask = (values[rows] for values in batches[number])
     return split.batch(indices), split.labels[indices], mask
 
   return _in_parallel(make, range(len(batches)), workers)

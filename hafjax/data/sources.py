@@ -80,9 +80,13 @@ class Arrays:
       return Arrays(images.take(indices), self.labels[indices])
     return Arrays(images[indices], self.labels[indices])
 
-  def batch(self, indices: np.ndarray, rng=None) -> np.ndarray:
-    """Examples as they are; nothing about them is random on the host."""
+  def batch(
+    self, indices: np.ndarray, rng=None, rows=slice(None)
+  ) -> np.ndarray:
+    """Examples as they are, at some rows; none of it is random on the host."""
     del rng
+    if not isinstance(indices, slice):
+      indices = indices[rows]
     return np.asarray(self.images[indices], self.dtype)
 
 

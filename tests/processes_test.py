@@ -1,0 +1,116 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Two processes of two devices each: what one process would have done."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+from hafjax import interruption
+from hafjax import processes
+from hafjax import progress
+from hafjax import train
+from tests import helpers
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+# The test's and the processes' own, as flags.
+OVERRIDES = dict(num_epochs=2, batch_size=32, model='mlp', eval_batch_size=64)
+SYNTHETIC = dict(
+  image_size=8,
+  train_per_class=8,
+  val_per_class=3,
+  test_per_class=3,
+  noise=1.0,
+  max_shift=0,
+)
+
+
+def config():
+  return helpers.tiny_config('nearest_etf', log_seconds=10.0, **OVERRIDES)
+
+
+def in_two_processes(folder):
+  """Trains, or goes on, in two processes that meet at a free port."""
+  with socket.socket() as probe:
+    probe.bind(('localhost', 0))
+    port = probe.getsockname()[1]
+  fields = OVERRIDES | {f'synthetic.{k}': v for k, v in SYNTHETIC.items()}
+  command = [
+    sys.executable,
+    '-m',
+    'hafjax.main',
+    '--config=configs/quickstart.py:nearest_etf',
+    f'--workdir={folder}',
+    f'--coordinator=localhost:{port}',
+    '--num_processes=2',
+    *(f'--config.{name}={value}' for name, value in fields.items()),
+  ]
+  flags = '--xla_force_host_platform_device_count=2'
+  running = [
+    subprocess.Popen(
+      [*command, f'--process_id={number}'],
+      cwd=ROOT,
+      env=os.environ | dict(XLA_FLAGS=flags),
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    for number in range(2)
+  ]
+  told = [process.communicate(timeout=500)[1] for process in running]
+  assert [process.returncode for process in running] == [0, 0], told
+  # One voice is enough.
+  assert 'epoch 2/2' in told[0] and 'epoch' not in told[1]
+
+
+def curve(folder):
+  lines = (folder / 'metrics.jsonl').read_text().splitlines()
+  return [json.loads(line) for line in lines]
+
+
+def assert_same_run(folder, other):
+  for one, two in zip(curve(folder), curve(other), strict=True):
+    for name in one.keys() - {'images_per_second'}:
+      assert one[name] == pytest.approx(two[name], rel=1e-3, abs=1e-3), name
+  states = [
+    jax.tree.map(np.asarray, helpers.restored(config(), f)[0])
+    for f in (folder, other)
+  ]
+  chex.assert_trees_all_close(*states, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_two_processes_do_what_one_does(tmp_path, monkeypatch):
+  one, two, both = (tmp_path / name for name in ('one', 'two', 'both'))
+  train.train_and_evaluate(config(), one)
+  in_two_processes(two)
+  assert_same_run(one, two)
+
+  # Begun by one process, stopped within an epoch, ended by two.
+  call = progress.Progress.__call__
+
+  def told(self, step, sync):
+    if step == 11:
+      os.kill(os.getpid(), signal.SIGTERM)
+    call(self, step, sync)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(progress.Progress, '__call__', told)
+    with pytest.raises(interruption.Stopped):
+      train.train_and_evaluate(config(), both)
+  in_two_processes(both)
+  assert_same_run(one, both)
+
+
+@pytest.mark.parametrize('count, number', [(None, 0), (2, -1), (2, 2)])
+def test_a_coordinator_needs_numbers(count, number):
+  with pytest.raises(processes.ProcessesError, match='--num_processes must'):
+    processes.join('localhost:1', count, number)
