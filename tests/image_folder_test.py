@@ -223,8 +223,10 @@ def test_batches_depend_on_seed_and_step_alone(source, tmp_path):
   )
   split = data_lib.load(config).splits['train']
 
-  def batches(start, stop, seed=0, workers=0):
-    found = pipeline.training_batches(split, 8, seed, start, stop, workers)
+  def batches(start, stop, seed=0, workers=0, rows=tuple(range(8))):
+    found = pipeline.training_batches(
+      split, 8, seed, start, stop, np.array(rows), workers
+    )
     return [[np.array(part) for part in batch] for batch in found]
 
   whole = batches(0, 12)
@@ -232,6 +234,10 @@ def test_batches_depend_on_seed_and_step_alone(source, tmp_path):
     for (x, y), (x2, y2) in zip(whole[5:], other, strict=True):
       np.testing.assert_array_equal(x, x2)
       np.testing.assert_array_equal(y, y2)
+  # As one of several processes makes its part of a batch.
+  for part, batch in zip(batches(0, 3, rows=(2, 3, 6)), whole, strict=False):
+    for values, all_values in zip(part, batch, strict=True):
+      np.testing.assert_array_equal(values, all_values[[2, 3, 6]])
   order = pipeline.training_order(len(split), 8, 0)
   for step, (_, labels) in enumerate(whole):
     np.testing.assert_array_equal(labels, split.labels[order[step]])
