@@ -185,6 +185,9 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     # method's own: 'crm', 'hie', 'hie:LEVEL', 'hie:WORKDIR' (of a run with a
     # config.level) and 'selective', see hafjax/rules.py.
     eval=dict(rules=()),
+    # Steps that JAX's profiler watches, from the tenth on; written for
+    # TensorBoard, below the workdir. 0 for none.
+    profile=0,
     # Seconds between progress lines.
     log_seconds=10.0,
   )

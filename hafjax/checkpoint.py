@@ -53,6 +53,7 @@ _FREE_FIELDS = (
   'ks',
   'log_seconds',
   'mode',
+  'profile',
   'save_minutes',
 )
 

@@ -134,6 +134,7 @@ RULES = {
   ),
   'collapse.layers': _NAMES,
   'log_seconds': _POSITIVE,
+  'profile': _at_least(0),
   'synthetic.image_size': _at_least(4),
   'synthetic.channels': _one_of(3),
   'synthetic.train_per_class': _at_least(1),

@@ -89,6 +89,27 @@ def tensorboard(folder: str | os.PathLike):
   )
 
 
+def profiler(folder: str | os.PathLike, first: int, steps: int):
+  """A function of steps: JAX's profiler watches some, for TensorBoard.
+
+  Args:
+    folder: where `plugins/profile/` comes to be.
+    first: step.
+    steps: how many; 0 for none.
+  """
+  from clu import periodic_actions
+
+  if not steps or not processes.is_first():
+    return lambda step: None
+  return periodic_actions.Profile(
+    logdir=folder,
+    num_profile_steps=steps,
+    profile_duration_ms=None,
+    first_profile=first,
+    every_secs=None,
+  )
+
+
 def log_parameters(params):
   """Logs names, shapes and sizes of all parameters."""
   from clu import parameter_overview

@@ -339,6 +339,7 @@ def _train(config, run, experiment, data, backbone) -> dict:
   watched = _last_steps(config.collapse.every, config, num_train)
   if config.collapse.every:
     watched |= {num_steps}
+  profile = progress_lib.profiler(run.folder, start + 10, config.profile)
   interval = interruption.Interval(start, config.save_minutes, progress)
   began = time.monotonic()
 
@@ -348,6 +349,7 @@ def _train(config, run, experiment, data, backbone) -> dict:
       state, totals = trainer(state, totals, *batch)
       sync = functools.partial(_sync, state, totals, run)
       progress(step, sync)
+      profile(step)
       stop = run.asked_to_stop(step, signals)
       if step not in pauses:
         if interval.due(step, sync) or stop:

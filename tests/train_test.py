@@ -51,7 +51,7 @@ def assert_same(tree, other):
 def finished(tmp_path_factory):
   """One undisturbed run that several tests look at."""
   folder = tmp_path_factory.mktemp('finished')
-  config = helpers.tiny_config()
+  config = helpers.tiny_config(profile=2)
   results = train.train_and_evaluate(config, folder)
   return config, folder, results
 
@@ -71,6 +71,7 @@ def test_a_run_learns_and_leaves_its_results(finished):
   assert history[-1]['train_loss'] < history[0]['train_loss']
   assert history[-1]['step'] == saved['num_steps'] == 45
   assert list(folder.glob('events*')), 'TensorBoard has nothing to read'
+  assert list(folder.glob('plugins/profile/*/*.xplane.pb'))
 
 
 def test_a_finished_run_is_not_trained_again(finished):
