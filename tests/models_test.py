@@ -154,7 +154,10 @@ def test_every_backbone_goes_with_every_top(name, top):
   [
     ('wrn_12_1', 'depth 10, 16, 22'),
     ('wrn_10_0', 'width of at least 1'),
-    ('resnet', "no model 'resnet'; there are convnet, mlp, resnet_18, "),
+    (
+      'resnet',
+      "no model 'resnet'; there are convnet, identity, mlp, resnet_18, ",
+    ),
     ('vit_x_16', 'vit_SIZE_PATCH .* sizes are ti, s, b, l'),
     ('vit_s_0', "no model 'vit_s_0'"),
     ('wrn', r'and wrn_DEPTH_WIDTH \(for example wrn_28_8\)\.'),
