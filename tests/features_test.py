@@ -193,6 +193,7 @@ def test_large_splits_come_from_the_host(folder, monkeypatch):
 # --- What is trained ----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_head_trains_is_measured_and_reported(folder, tmp_path):
   run = tmp_path / 'run'
   config = small_config(folder, **{'collapse.every': 3})

@@ -269,6 +269,7 @@ def assert_same(tree, other):
   jax.tree.map(np.testing.assert_array_equal, tree, other)
 
 
+@pytest.mark.slow
 def test_a_run_on_files_that_is_stopped_goes_on_exactly(
   source, tmp_path, monkeypatch
 ):
@@ -420,6 +421,7 @@ def command(*words):
   )
 
 
+@pytest.mark.slow
 def test_sixty_four_classes_from_the_command_line_alone(tmp_path):
   names = [f'species {label:02d}' for label in range(64)]
   image_helpers.write_folder(

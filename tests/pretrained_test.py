@@ -593,6 +593,7 @@ def test_a_run_starts_from_the_given_weights(start, tmp_path, caplog):
   assert_same(jax.tree.map(np.shape, initial), jax.tree.map(np.shape, fresh))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_without_the_file(start, tmp_path, monkeypatch):
   config, file, _ = start
   config.num_epochs = 2

@@ -115,6 +115,7 @@ def test_compare_trains_what_is_missing(tmp_path):
   assert f'{100 * np.mean(tops):.2f} ±' in rows[0]
 
 
+@pytest.mark.slow
 def test_compare_chooses_learning_rates(tmp_path):
   ended = command(
     'experiments.compare',

@@ -146,6 +146,7 @@ def test_another_run_in_the_same_directory(finished, tmp_path, change, words):
     train.train_and_evaluate(other, folder)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run(finished, tmp_path):
   config, folder, results = finished
   again = train.train_and_evaluate(config, tmp_path)
