@@ -212,6 +212,10 @@ class Workdir:
         raise CheckpointError(
           f'The working directory {self.folder} cannot be written: {error}.'
         ) from error
+    if create and self.results() is None:
+      # Before anything is put aside or cleaned up: another process may be
+      # writing it.
+      self.claim()
     if processes.is_first():
       self._check_checkpoints(put_aside=create)
     processes.wait_for_all('checkpoints are checked')
@@ -220,7 +224,7 @@ class Workdir:
       options=ocp.CheckpointManagerOptions(
         best_fn=lambda metrics: metrics[BEST_BY],
         # What a killed run was writing when it was killed.
-        cleanup_tmp_directories=True,
+        cleanup_tmp_directories=self._lock is not None,
         preservation_policy=checkpoint_managers.AnyPreservationPolicy(
           [
             # Two, in case that one is damaged.
@@ -270,20 +274,24 @@ class Workdir:
   def claim(self):
     """Makes sure that no other process trains here until this one ends.
 
+    Once claimed, it stays so.
+
     Raises:
       CheckpointError: if one does, or nothing can be written.
     """
-    if not processes.is_first():
+    if self._lock is not None or not processes.is_first():
       return
     with self._writing('run.lock'):
-      self._lock = open(self.folder / 'run.lock', 'a')
+      lock = open(self.folder / 'run.lock', 'a')
     try:
-      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+      lock.close()
       raise CheckpointError(
         f'Another process is training in {self.folder}: wait for it, stop it, '
         'or use another --workdir.'
       ) from None
+    self._lock = lock
 
   def save(
     self,

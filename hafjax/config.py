@@ -158,6 +158,10 @@ _OWN_GROUPS = dict(
 _GROUPS = ('lr', 'eval', 'collapse', 'imbalance', 'input', *_OWN_GROUPS)
 
 
+# Models that take features and not images.
+_FEATURES_MODELS = ('identity', 'mlp')
+
+
 def _fields(config, prefix=''):
   for name, value in config.items():
     if name in _GROUPS:
@@ -192,6 +196,14 @@ def check(config, num_devices: int = 1):
     problems += _problems(methods.check, **method)
   if isinstance(fields.get('model'), str):
     problems += _problems(models.build, fields['model'])
+  model, of_features = fields.get('model'), fields.get('dataset') == 'features'
+  if of_features and model not in _FEATURES_MODELS:
+    problems.append(
+      f'model must be one of {", ".join(map(repr, _FEATURES_MODELS))} for '
+      f'features, got {model!r}'
+    )
+  if model == 'identity' and not of_features:
+    problems.append("model 'identity' is for dataset 'features' alone")
   for name in ('batch_size', 'eval_batch_size'):
     size = fields.get(name)
     if _is_integer(size) and size > 0 and size % num_devices:

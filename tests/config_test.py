@@ -113,6 +113,7 @@ def test_every_variant_lowers_its_loss(variant, dtype):
     ({'seed': -1}, 'seed must be'),
     ({'model': 'resnet'}, "no model 'resnet'"),
     ({'model': 'wrn_11_1'}, 'depth 10, 16'),
+    ({'model': 'identity'}, "'identity' is for dataset 'features' alone"),
     ({'dataset': 'mnist'}, "dataset must be one of 'cifar10'"),
     ({'top': 'roof'}, 'top must be one of'),
     ({'dtype': 'int8'}, 'dtype must be one of'),

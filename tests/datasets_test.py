@@ -375,6 +375,19 @@ def test_large_tfds_data_sets(tmp_path, monkeypatch, module, test):
   assert cropped.shape == (1, SIZE, SIZE, 3)
 
 
+def test_damaged_labels_are_read_again(tmp_path):
+  source = [dict(label=number % 3) for number in range(9)]
+  builder = FakeBuilder(tmp_path, ['a', 'b', 'c'], dict(train=source))
+  found = records._labels(builder, 'train', source, tmp_path / 'cache')
+  (file,) = (tmp_path / 'cache').iterdir()
+  for content in (b'', file.read_bytes()[:-9]):
+    file.write_bytes(content)
+    for _ in range(2):
+      again = records._labels(builder, 'train', source, tmp_path / 'cache')
+      np.testing.assert_array_equal(again, found)
+  assert list((tmp_path / 'cache').iterdir()) == [file]
+
+
 def test_records_of_a_real_data_source(tmp_path):
   """TFDS leaves images encoded, in the files that it writes."""
   import tensorflow_datasets as tfds

@@ -3,6 +3,7 @@
 """Frozen features: files in, any method's head out, and a report."""
 
 import json
+import pickle
 
 import jax
 import jax.numpy as jnp
@@ -120,6 +121,33 @@ def test_features_of_files_stay_on_disk(tmp_path):
   again = train_split.take(np.arange(200)).take(np.arange(5, 100))
   assert isinstance(again.images, sources.Rows)
   np.testing.assert_array_equal(again.batch([0, 3]), train_split.batch([5, 8]))
+
+
+def test_other_processes_open_files_themselves(tmp_path):
+  folder = write(tmp_path / 'd', make_arrays(train=1000), 'npy')
+  for split in (
+    features.read(folder, TREE)['train'],
+    pipeline.load(small_config(folder)).splits['train'],
+  ):
+    content = pickle.dumps(split)
+    # Labels and places of rows, no features.
+    assert len(content) < 16 * len(split)
+    rows = np.arange(0, len(split), 7)
+    np.testing.assert_array_equal(
+      pickle.loads(content).batch(rows), split.batch(rows)
+    )
+
+
+def test_bytes_in_another_order(tmp_path):
+  arrays = make_arrays()
+  native = features.read(write(tmp_path / 'a', arrays), TREE)['train']
+  for split in arrays.values():
+    split['features'] = split['features'].astype('>f4')
+    split['labels'] = split['labels'].astype('>i8')
+  found = features.read(write(tmp_path / 'b', arrays), TREE)['train']
+  batch = jnp.asarray(found.batch(np.arange(9)))
+  np.testing.assert_array_equal(batch, native.batch(np.arange(9)))
+  np.testing.assert_array_equal(jnp.asarray(found.labels), native.labels)
 
 
 def test_names_and_other_orders_of_classes(tmp_path):
@@ -295,6 +323,30 @@ BAD = {
   ),
   'pickles': (pickled, 'cannot be read as plain NumPy arrays'),
   'NaN': (changed('train', 'features', with_nan), 'not all finite, .* row 17'),
+  'too large for single precision': (
+    changed('test', 'features', lambda x: x.astype(float) * 1e300),
+    r'test.npz: features are not all finite, first \(as float32\) in row 0',
+  ),
+  'an array by the name of an archive': (
+    lambda folder: np.save(open(folder / 'test.npz', 'wb'), np.zeros(3)),
+    'test.npz cannot be read as plain NumPy arrays: .* no .npz file',
+  ),
+  'classes in another order': (
+    lambda folder: write(
+      folder,
+      {
+        split: dict(arrays, class_names=np.array(TREE.class_names)[::order])
+        for order, (split, arrays) in zip(
+          (1, -1), make_arrays().items(), strict=True
+        )
+      },
+    ),
+    'test.npz: class_names must be those of the train split',
+  ),
+  'one example of each class': (
+    lambda folder: write(folder, make_arrays(train=1)),
+    'Nothing is left to validate on',
+  ),
   'integers': (
     changed('test', 'features', lambda x: x.astype(int)),
     'test.npz: features must be floating-point numbers',
@@ -345,6 +397,11 @@ def test_bad_features_are_told_before_training(case, folder, tmp_path):
     train.train_and_evaluate(small_config(folder), tmp_path / 'run')
   assert '\n' not in str(caught.value)
   assert not (tmp_path / 'run').exists()
+
+
+def test_models_of_images_are_refused(folder, tmp_path):
+  with pytest.raises(config_lib.ConfigError, match="'identity', 'mlp' for fea"):
+    train.train_and_evaluate(small_config(folder, model='wrn_10_1'), tmp_path)
 
 
 def test_without_a_folder():

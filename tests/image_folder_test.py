@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Folders of images: what is read, what is refused, and how training goes."""
 
+import errno
 import json
 import os
 import pathlib
@@ -398,6 +399,17 @@ def test_settings_that_do_not_fit_are_told(source, tmp_path, changes, message):
   config = folder_config(source, tmp_path, **changes)
   with pytest.raises(data_lib.DataError, match=message):
     data_lib.load(config)
+
+
+def test_a_full_disk_is_told_before_decoding(source, tmp_path, monkeypatch):
+  def full(*_):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(os, 'posix_fallocate', full, raising=False)
+  config = folder_config(source, tmp_path / 'cache')
+  with pytest.raises(data_lib.DataError, match='No space left on device'):
+    data_lib.load(config)
+  assert not list((tmp_path / 'cache').iterdir())
 
 
 def test_a_cache_that_cannot_be_written_is_told(source, tmp_path):

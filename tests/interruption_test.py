@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import jax
 import numpy as np
@@ -216,6 +217,26 @@ def test_one_process_at_a_time(stopped):
     train.train_and_evaluate(CONFIG, stopped)
   first.close()
   train.train_and_evaluate(CONFIG, stopped)
+
+
+def test_what_another_process_is_writing_is_left(stopped):
+  (stopped / 'results.json').unlink(missing_ok=True)
+  record = checkpoint.read_record(stopped)
+  first = checkpoint.Workdir(stopped, record)
+  writing = stopped / 'checkpoints' / '99.orbax-checkpoint-tmp'
+  writing.mkdir()
+  checkpoint.Workdir(stopped, record, create=False).close()
+  with pytest.raises(checkpoint.CheckpointError, match='Another process is'):
+    checkpoint.Workdir(stopped, record)
+  time.sleep(0.5)  # Orbax cleans up in a thread.
+  assert writing.exists()
+  first.close()
+  alone = checkpoint.Workdir(stopped, record)
+  deadline = time.monotonic() + 30
+  while writing.exists() and time.monotonic() < deadline:
+    time.sleep(0.05)
+  alone.close()
+  assert not writing.exists()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ order, `class_names` says which: an array in train.npz, or class_names.npy.
 
 import pathlib
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -49,6 +50,14 @@ def read(
       )
   found = {split: arrays for split, arrays in found.items() if arrays}
   class_names = _class_names(folder, found['train'])
+  for file, arrays in found.values():
+    own = arrays.get('class_names')
+    named = arrays['labels'].dtype.kind == 'U'
+    if own is not None and not named and not np.array_equal(own, class_names):
+      raise sources.DataError(
+        f'{file}: class_names must be those of the train split, in the same '
+        'order: number the labels of all splits alike.'
+      )
   splits = {}
   for split, (file, arrays) in found.items():
     features, labels = arrays['features'], arrays['labels']
@@ -122,8 +131,19 @@ def _load(file: pathlib.Path, mmap_mode: str | None = None):
   try:
     # Never pickles: they run what is in them.
     found = np.load(file, mmap_mode=mmap_mode, allow_pickle=False)
-    return found if file.suffix == '.npy' else {n: found[n] for n in found}
-  except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    if isinstance(found, np.ndarray) != (file.suffix == '.npy'):
+      raise ValueError(f'what is in it is no {file.suffix} file')
+    if file.suffix == '.npy':
+      return found
+    with found:
+      return {name: found[name] for name in found}
+  except (
+    OSError,
+    ValueError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+  ) as error:
     raise sources.DataError(
       f'{file} cannot be read as plain NumPy arrays: {error}.'
     ) from error
@@ -161,11 +181,14 @@ def _check(file, features, labels):
     )
   if not features.size:
     raise sources.DataError(f'{file} holds no features.')
+  dtype = sources.Arrays(features, labels).dtype
   for start in range(0, len(features), _ROWS):
-    finite = np.isfinite(features[start : start + _ROWS]).all(axis=1)
+    with np.errstate(over='ignore'):  # Too large for float32: told as well.
+      rows = np.asarray(features[start : start + _ROWS], dtype)
+    finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
       raise sources.DataError(
-        f'{file}: features are not all finite, first in row '
+        f'{file}: features are not all finite, first (as {dtype}) in row '
         f'{start + int(np.argmin(finite))}.'
       )
 

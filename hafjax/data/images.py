@@ -10,6 +10,7 @@ not followed: what is in the file is what is learned.
 from collections.abc import Sequence
 import concurrent.futures
 import dataclasses
+import errno
 import hashlib
 import io
 import os
@@ -146,8 +147,11 @@ def read_image(
   except _FAILURES as error:
     stream = isinstance(file, io.BytesIO)
     name = 'An image of the data set' if stream else os.fsdecode(file)
+    why = error
+    if isinstance(error, PIL.UnidentifiedImageError):
+      why = 'it does not begin as one'  # Pillow would name the file again.
     raise sources.DataError(
-      f'{name} cannot be read as a JPEG or PNG image ({error}): replace it or '
+      f'{name} cannot be read as a JPEG or PNG image ({why}): replace it or '
       'take it out.'
     ) from error
   return np.asarray(image).reshape(size, size, how.channels)
@@ -309,13 +313,14 @@ def _write(split: Files, file: pathlib.Path):
   """Decodes in threads, into a file that is there whole or not at all."""
   temporary = file.with_suffix(f'.{os.getpid()}.tmp')
   shape = (len(split), *split.example_shape)
-  images = np.lib.format.open_memmap(temporary, 'w+', np.uint8, shape)
   told = time.monotonic()
 
   def decode(index):
     images[index] = split.batch([index])[0]
 
   try:
+    images = np.lib.format.open_memmap(temporary, 'w+', np.uint8, shape)
+    _reserve(temporary)
     with concurrent.futures.ThreadPoolExecutor(num_cores()) as pool:
       for done, _ in enumerate(pool.map(decode, range(len(split))), 1):
         if time.monotonic() - told > 10:
@@ -325,6 +330,20 @@ def _write(split: Files, file: pathlib.Path):
     os.replace(temporary, file)
   finally:
     temporary.unlink(missing_ok=True)
+
+
+def _reserve(file: pathlib.Path):
+  """Takes a sparse file's room on the disk now.
+
+  A disk that gets full under a memory map kills the process without a word.
+  """
+  if hasattr(os, 'posix_fallocate'):
+    with open(file, 'r+b') as stream:
+      try:
+        os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
+      except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+          raise  # Others are file systems that cannot.
 
 
 def num_cores() -> int:

@@ -122,6 +122,11 @@ def load(config) -> DataSet:
     splits['train'], splits['val'] = sources.hold_out(
       splits['train'], spec.val_per_class
     )
+  if not len(splits['val']):
+    raise sources.DataError(
+      'Nothing is left to validate on, for no class has a second training '
+      'example: give a val split, or more examples.'
+    )
   splits = _decoded(splits, config.get('input', {}))
   kind = config.distance or spec.distance
   if kind in hierarchy_lib.KINDS:

@@ -5,6 +5,7 @@
 from collections.abc import Mapping, Sequence
 import hashlib
 import io
+import os
 import pathlib
 
 from absl import logging
@@ -73,15 +74,22 @@ def _labels(builder, split, source, cache) -> np.ndarray:
   )
   key = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
   file = cache / f'labels_{key}.npy'
-  if file.exists():
+  try:
     return np.load(file)
+  except FileNotFoundError:
+    pass
+  except (OSError, ValueError, EOFError) as error:
+    logging.warning('%s is damaged (%s): read again.', file, error)
   logging.info(
     'Reading %s labels of %s, %s.', f'{len(source):,}', builder.name, split
   )
   labels = np.array([record['label'] for record in source], np.int32)
   try:
     cache.mkdir(parents=True, exist_ok=True)
-    np.save(file, labels)
+    # Whole or not at all.
+    temporary = file.with_suffix(f'.{os.getpid()}.tmp.npy')
+    np.save(temporary, labels)
+    os.replace(temporary, file)
   except OSError as error:
     logging.warning('Labels cannot be kept in %s (%s).', cache, error)
   return labels

@@ -21,6 +21,7 @@ from hafjax import hierarchy as hierarchy_lib
 DEBIAN_FASHION_MNIST = '/usr/share/datasets/fashion-mnist'
 
 _IDX_UINT8 = 0x08
+_SINGLE = np.dtype(np.float32)
 
 
 class DataError(ValueError):
@@ -41,6 +42,50 @@ class Rows:
   def take(self, indices) -> 'Rows':
     return Rows(self._array, self._rows[indices])
 
+  def __getstate__(self):
+    return dict(vars(self), _array=_OnDisk.of(self._array))
+
+  def __setstate__(self, state):
+    vars(self).update(state, _array=_OnDisk.opened(state['_array']))
+
+
+@dataclasses.dataclass(frozen=True)
+class _OnDisk:
+  """Where a memory map is, for other processes: its pickle is all its bytes.
+
+  Attributes:
+    file: path.
+    dtype: of the array.
+    shape: of the array.
+    offset: bytes before it in the file.
+    order: 'F' where the first index changes fastest, else 'C'.
+  """
+
+  file: str
+  dtype: np.dtype
+  shape: tuple[int, ...]
+  offset: int
+  order: str
+
+  @classmethod
+  def of(cls, array):
+    """Of a whole file's map; anything else as it is."""
+    # Views of a map have its offset, which is not theirs.
+    if not isinstance(array, np.memmap) or isinstance(array.base, np.memmap):
+      return array
+    order = 'C' if array.flags.c_contiguous else 'F'
+    file = str(array.filename)
+    return cls(file, array.dtype, array.shape, array.offset, order)
+
+  @classmethod
+  def opened(cls, found):
+    """What `of` was given."""
+    if not isinstance(found, cls):
+      return found
+    return np.memmap(
+      found.file, found.dtype, 'r', found.offset, found.shape, found.order
+    )
+
 
 @dataclasses.dataclass(frozen=True)
 class Arrays:
@@ -54,6 +99,12 @@ class Arrays:
   images: np.ndarray | Rows
   labels: np.ndarray
 
+  def __getstate__(self):
+    return dict(vars(self), images=_OnDisk.of(self.images))
+
+  def __setstate__(self, state):
+    vars(self).update(state, images=_OnDisk.opened(state['images']))
+
   def __len__(self) -> int:
     return len(self.labels)
 
@@ -65,7 +116,8 @@ class Arrays:
   def dtype(self) -> np.dtype:
     """Of batches: there is no double precision on the devices."""
     given = self.images.dtype
-    return given if given.itemsize <= 4 else np.dtype(np.float32)
+    # Of files from elsewhere, bytes may be in another order.
+    return given.newbyteorder('=') if given.itemsize <= 4 else _SINGLE
 
   @property
   def nbytes(self) -> int:
