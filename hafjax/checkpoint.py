@@ -115,12 +115,24 @@ def describe(config, data) -> dict:
     # By tabs: names may contain a slash where they came as edges.
     classes=data.hierarchy.paths(sep='\t'),
   )
+  record['training_data'] = _fingerprint(data.splits['train'])
   if data.kind is None:
     # The user's own, from a file that may change.
     record['distances'] = hashlib.sha256(data.distances.tobytes()).hexdigest()
   if config.get('init_from'):
     record['init_from'] = _digest(config['init_from'])
   return record
+
+
+def _fingerprint(split) -> str:
+  """What tells one training split from another, wherever its files are."""
+  found = hashlib.sha256(np.asarray(split.labels, np.int32).tobytes())
+  if len(split.example_shape) == 1:
+    # Features of another network have the same labels. (Images are not read:
+    # another release of a decoder may round otherwise.)
+    some = np.linspace(0, len(split) - 1, 8).astype(int)
+    found.update(np.ascontiguousarray(split.batch(some)).tobytes())
+  return f'{len(split)} examples, {found.hexdigest()[:16]}'
 
 
 def _digest(file: str) -> str:
@@ -189,6 +201,9 @@ class Workdir:
     run_file = self.folder / 'run.json'
     if run_file.exists():
       recorded = read_json(run_file)
+      if 'training_data' not in recorded:
+        # Of before it was told.
+        record = record | dict(training_data=None)
       if record.get('init_from') == '' and 'init_from' in recorded:
         record = record | dict(init_from=recorded['init_from'])
       differences = _differences(_bound(recorded), _bound(record))

@@ -4,6 +4,7 @@
 
 import json
 import pickle
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import pytest
 
 from configs import common
 from configs import features as features_config
+from hafjax import checkpoint
 from hafjax import config as config_lib
 from hafjax import data as data_lib
 from hafjax import device as device_lib
@@ -422,3 +424,23 @@ def test_shares_of_every_class_are_held_out(share, held):
   np.testing.assert_array_equal(everything, np.arange(50))
   other = sources.hold_out_share(split, share, seed=4)[1]
   assert not np.array_equal(val.images, other.images)
+
+
+def test_other_features_are_another_run(folder, tmp_path):
+  config = small_config(folder, num_epochs=1)
+  record = checkpoint.describe(config, data_lib.load(config))
+  other = tmp_path / 'other'
+  shutil.copytree(folder, other)
+  with np.load(other / 'train.npz') as arrays:
+    changed = dict(arrays)
+  changed['features'] = changed['features'][:, ::-1]
+  np.savez(other / 'train.npz', **changed)
+  checkpoint.Workdir(tmp_path / 'run', record).close()
+  for place, same in ((folder, True), (other, False)):
+    config.data_dir = str(place)
+    found = checkpoint.describe(config, data_lib.load(config))
+    if same:
+      checkpoint.Workdir(tmp_path / 'run', found).close()
+      continue
+    with pytest.raises(checkpoint.CheckpointError, match='in training_data'):
+      checkpoint.Workdir(tmp_path / 'run', found)
