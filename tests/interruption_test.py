@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run loses when it is stopped, or its files are damaged: nothing."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -16,6 +17,9 @@ import numpy as np
 import pytest
 
 from hafjax import checkpoint
+from hafjax import data as data_lib
+from hafjax import device
+from hafjax import experiment as experiment_lib
 from hafjax import interruption
 from hafjax import progress
 from hafjax import train
@@ -57,32 +61,34 @@ def whole(tmp_path_factory):
   return folder
 
 
-@pytest.fixture
-def stop_at(monkeypatch):
-  """Makes a step send this process a signal."""
+@contextlib.contextmanager
+def signal_at(wanted, number=signal.SIGTERM):
+  """A step sends this process a signal."""
+  call = progress.Progress.__call__
 
-  def at(wanted, number=signal.SIGTERM):
-    call = progress.Progress.__call__
+  def told(self, step, sync):
+    if step == wanted:
+      os.kill(os.getpid(), number)
+    call(self, step, sync)
 
-    def told(self, step, sync):
-      if step == wanted:
-        os.kill(os.getpid(), number)
-      call(self, step, sync)
-
-    monkeypatch.setattr(progress.Progress, '__call__', told)
-
-  return at
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(progress.Progress, '__call__', told)
+    yield
 
 
-@pytest.fixture
-def stopped(tmp_path, stop_at, monkeypatch):
+@pytest.fixture(scope='module')
+def half_way(tmp_path_factory):
   """A run that was stopped at step 35."""
-  with monkeypatch.context():
-    stop_at(35)
-    with pytest.raises(interruption.Stopped):
-      train.train_and_evaluate(CONFIG, tmp_path)
-  monkeypatch.undo()
-  return tmp_path
+  folder = tmp_path_factory.mktemp('half_way')
+  with signal_at(35), pytest.raises(interruption.Stopped):
+    train.train_and_evaluate(CONFIG, folder)
+  return folder
+
+
+@pytest.fixture
+def stopped(half_way, tmp_path):
+  """A copy of it, to be damaged."""
+  return pathlib.Path(shutil.copytree(half_way, tmp_path / 'run'))
 
 
 # --- Signals -----------------------------------------------------------------
@@ -91,18 +97,14 @@ def stopped(tmp_path, stop_at, monkeypatch):
 @pytest.mark.parametrize(
   'step, number', [(7, signal.SIGTERM), (30, signal.SIGINT)]
 )
-def test_a_signal_saves_and_ends(
-  whole, tmp_path, stop_at, step, number, monkeypatch, caplog
-):
-  stop_at(step, number)
+def test_a_signal_saves_and_ends(whole, tmp_path, step, number, caplog):
   before = signal.getsignal(number)
   caplog.set_level('INFO')
-  with pytest.raises(SystemExit) as caught:
+  with signal_at(step, number), pytest.raises(SystemExit) as caught:
     train.train_and_evaluate(CONFIG, tmp_path)
   assert caught.value.code == 128 + number
   assert f'everything up to step {step} is saved' in caplog.text
   assert signal.getsignal(number) == before
-  monkeypatch.undo()
   train.train_and_evaluate(CONFIG, tmp_path)
   assert f'Continuing {tmp_path} at step {step}.' in caplog.text
   assert_same_run(tmp_path, whole)
@@ -175,18 +177,31 @@ DAMAGES = (truncate, empty, halve, without_weights, without_state, scramble)
 
 @pytest.mark.parametrize('damage', DAMAGES)
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(
-  whole, stopped, damage, caplog
+  half_way, stopped, damage, caplog
 ):
-  newest, older = sorted(
-    (int(f.name) for f in (stopped / 'checkpoints').iterdir()), reverse=True
-  )[:2]
-  assert newest == 35
-  damage(stopped / 'checkpoints' / str(newest))
-  caplog.set_level('INFO')
-  train.train_and_evaluate(CONFIG, stopped)
-  assert f'Continuing {stopped} at step {older}.' in caplog.text
+  damage(stopped / 'checkpoints' / '35')
+  data = data_lib.load(CONFIG)
+  experiment = experiment_lib.make_experiment(CONFIG, data)
+  abstract = device.Device(data).abstract_state(experiment)
+  record = checkpoint.describe(CONFIG, data)
+  run = checkpoint.Workdir(stopped, record)
+  step, state, totals = run.restore_latest(abstract)
+  run.close()
+  assert step == 34 and int(state.step) == 34 and totals['count'] == 4 * 16
   assert 'The checkpoint of step 35' in caplog.text
   assert len(list((stopped / 'damaged').iterdir())) == 1
+  intact = checkpoint.Workdir(half_way, record, create=False)
+  jax.tree.map(
+    np.testing.assert_array_equal, state, intact.restore(34, abstract)
+  )
+  intact.close()
+
+
+def test_a_run_goes_on_from_the_checkpoint_before(whole, stopped, caplog):
+  truncate(stopped / 'checkpoints' / '35')
+  caplog.set_level('INFO')
+  train.train_and_evaluate(CONFIG, stopped)
+  assert f'Continuing {stopped} at step 34.' in caplog.text
   assert_same_run(stopped, whole)
 
 
@@ -275,9 +290,7 @@ def test_a_full_disk_keeps_what_was_saved(whole, small_disk):
 def test_a_workdir_that_cannot_be_written(stopped, small_disk):
   folder, remount = small_disk
   remount('size=64m')
-  shutil.copytree(
-    stopped, folder / 'run', ignore=shutil.ignore_patterns('disk')
-  )
+  shutil.copytree(stopped, folder / 'run')
   remount('ro')
   for name in ('run', 'new'):
     with pytest.raises(checkpoint.CheckpointError, match='Read-only'):
