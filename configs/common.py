@@ -193,16 +193,29 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
   )
 
 
-def set_haframe(
-  config: config_dict.ConfigDict, *, gamma: float, alpha: float
-) -> None:
-  """A data set's own gamma and alpha, where a variant is one of HAFrame's.
+def resnet_50_config(
+  variant: str | None, dataset: str, *, gamma: float, alpha: float
+) -> config_dict.ConfigDict:
+  """The HAFrame paper's recipe for photographs: ResNet-50, 224 pixels.
 
-  The ablations that are about alpha keep theirs.
+  Args:
+    variant: as for `get_config`.
+    dataset: its name.
+    gamma: HAFrame's, on this data set.
+    alpha: likewise; ablations that are about alpha keep theirs.
   """
-  if config.method.name != 'haframe':
-    return
-  config.method.gamma = gamma
-  default = VARIANTS['haframe']['method']['alpha']
-  if VARIANTS[config.variant]['method']['alpha'] == default:
-    config.method.alpha = alpha
+  config = get_config(variant)
+  if config.method.name == 'haframe':
+    config.method.gamma = gamma
+    default = VARIANTS['haframe']['method']['alpha']
+    if config.method.alpha == default:
+      config.method.alpha = alpha
+  config.update(
+    dataset=dataset,
+    model='resnet_50',
+    image_size=224,
+    batch_size=256,
+    eval_batch_size=256,
+    num_epochs=100,
+  )
+  return config

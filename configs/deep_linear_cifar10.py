@@ -10,19 +10,10 @@ Dang et al., ICML 2023 (arXiv 2301.00437): their ResNet-18, or VGG-16 with
 accelerator.
 """
 
-from configs import common
+from configs import deep_linear_fashion_mnist
 
 
 def get_config(variant=None):
-  config = common.get_config(variant or 'deep_linear')
-  config.dataset = 'cifar10'
-  config.model = 'resnet_18_small'
-  # Every image as it is: only training images can collapse.
-  config.update(crop_padding=0, flip=False)
-  config.batch_size = 128
-  config.num_epochs = 200
-  config.eval_every = 5
-  config.collapse.update(every=5)
-  # Squared errors of long features: higher rates diverge.
-  config.lr.update(backbone=0.1, transformation=0.1, classifier=0.02)
+  config = deep_linear_fashion_mnist.get_config(variant)
+  config.update(dataset='cifar10', model='resnet_18_small', num_epochs=200)
   return config

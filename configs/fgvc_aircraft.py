@@ -16,13 +16,9 @@ from configs import common
 
 
 def get_config(variant=None):
-  config = common.get_config(variant)
-  common.set_haframe(config, gamma=1.0, alpha=0.5)
-  config.dataset = 'fgvc_aircraft'
-  config.model = 'resnet_50'
-  config.image_size = 224
-  config.batch_size = 64
-  config.num_epochs = 100
+  config = common.resnet_50_config(
+    variant, 'fgvc_aircraft', gamma=1.0, alpha=0.5
+  )
+  config.update(batch_size=64, eval_batch_size=64)
   config.lr.transformation = 0.1
-  config.eval_batch_size = 64
   return config

@@ -16,12 +16,4 @@ from configs import common
 
 
 def get_config(variant=None):
-  config = common.get_config(variant)
-  common.set_haframe(config, gamma=3.0, alpha=0.5)
-  config.dataset = 'imagenet2012'
-  config.model = 'resnet_50'
-  config.image_size = 224
-  config.batch_size = 256
-  config.num_epochs = 100
-  config.eval_batch_size = 256
-  return config
+  return common.resnet_50_config(variant, 'imagenet2012', gamma=3.0, alpha=0.5)

@@ -191,6 +191,7 @@ def test_below_two_layers_the_cosine_loss_holds_and_dot_regression_does_not():
   # a class, frame.T v has length K / sqrt(K - 1) and products v K / (K - 1).
   (regression,) = result(frame, 'dot_regression', 2, BALANCED)
   assert regression.rank == 1
+  assert regression.right == 0.5
   assert regression.cosine == pytest.approx(1 / math.sqrt(3), abs=1e-5)
 
 

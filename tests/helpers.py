@@ -2,11 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small runs that several test files train."""
 
+import contextlib
+import os
+import signal
+
+import pytest
+
 from configs import quickstart
 from hafjax import checkpoint
 from hafjax import data as data_lib
 from hafjax import device
 from hafjax import experiment as experiment_lib
+from hafjax import progress
 
 
 def tiny_config(variant=None, **overrides):
@@ -41,3 +48,18 @@ def restored(config, folder, best=False):
   state = run.restore(step, state)
   run.close()
   return state, experiment, data
+
+
+@contextlib.contextmanager
+def signal_at(wanted, number=signal.SIGTERM):
+  """After a step, training sends its own process a signal; a context."""
+  call = progress.Progress.__call__
+
+  def told(self, step, sync):
+    if step == wanted:
+      os.kill(os.getpid(), number)
+    call(self, step, sync)
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(progress.Progress, '__call__', told)
+    yield

@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run loses when it is stopped, or its files are damaged: nothing."""
 
-import contextlib
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -21,7 +19,6 @@ from hafjax import data as data_lib
 from hafjax import device
 from hafjax import experiment as experiment_lib
 from hafjax import interruption
-from hafjax import progress
 from hafjax import train
 from tests import helpers
 
@@ -61,26 +58,11 @@ def whole(tmp_path_factory):
   return folder
 
 
-@contextlib.contextmanager
-def signal_at(wanted, number=signal.SIGTERM):
-  """A step sends this process a signal."""
-  call = progress.Progress.__call__
-
-  def told(self, step, sync):
-    if step == wanted:
-      os.kill(os.getpid(), number)
-    call(self, step, sync)
-
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(progress.Progress, '__call__', told)
-    yield
-
-
 @pytest.fixture(scope='module')
 def half_way(tmp_path_factory):
   """A run that was stopped at step 35."""
   folder = tmp_path_factory.mktemp('half_way')
-  with signal_at(35), pytest.raises(interruption.Stopped):
+  with helpers.signal_at(35), pytest.raises(interruption.Stopped):
     train.train_and_evaluate(CONFIG, folder)
   return folder
 
@@ -100,7 +82,7 @@ def stopped(half_way, tmp_path):
 def test_a_signal_saves_and_ends(whole, tmp_path, step, number, caplog):
   before = signal.getsignal(number)
   caplog.set_level('INFO')
-  with signal_at(step, number), pytest.raises(SystemExit) as caught:
+  with helpers.signal_at(step, number), pytest.raises(SystemExit) as caught:
     train.train_and_evaluate(CONFIG, tmp_path)
   assert caught.value.code == 128 + number
   assert f'everything up to step {step} is saved' in caplog.text

@@ -5,7 +5,6 @@
 import json
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import sys
@@ -17,21 +16,12 @@ import pytest
 
 from hafjax import interruption
 from hafjax import processes
-from hafjax import progress
 from hafjax import train
 from tests import helpers
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The test's and the processes' own, as flags.
 OVERRIDES = dict(num_epochs=2, batch_size=32, model='mlp', eval_batch_size=64)
-SYNTHETIC = dict(
-  image_size=8,
-  train_per_class=8,
-  val_per_class=3,
-  test_per_class=3,
-  noise=1.0,
-  max_shift=0,
-)
 
 
 def config():
@@ -43,7 +33,8 @@ def in_two_processes(folder):
   with socket.socket() as probe:
     probe.bind(('localhost', 0))
     port = probe.getsockname()[1]
-  fields = OVERRIDES | {f'synthetic.{k}': v for k, v in SYNTHETIC.items()}
+  synthetic = config().synthetic.items()
+  fields = OVERRIDES | {f'synthetic.{k}': v for k, v in synthetic}
   command = [
     sys.executable,
     '-m',
@@ -88,24 +79,15 @@ def assert_same_run(folder, other):
 
 
 @pytest.mark.slow
-def test_two_processes_do_what_one_does(tmp_path, monkeypatch):
+def test_two_processes_do_what_one_does(tmp_path):
   one, two, both = (tmp_path / name for name in ('one', 'two', 'both'))
   train.train_and_evaluate(config(), one)
   in_two_processes(two)
   assert_same_run(one, two)
 
   # Begun by one process, stopped within an epoch, ended by two.
-  call = progress.Progress.__call__
-
-  def told(self, step, sync):
-    if step == 11:
-      os.kill(os.getpid(), signal.SIGTERM)
-    call(self, step, sync)
-
-  with monkeypatch.context() as patch:
-    patch.setattr(progress.Progress, '__call__', told)
-    with pytest.raises(interruption.Stopped):
-      train.train_and_evaluate(config(), both)
+  with helpers.signal_at(11), pytest.raises(interruption.Stopped):
+    train.train_and_evaluate(config(), both)
   in_two_processes(both)
   assert_same_run(one, both)
 

@@ -75,7 +75,8 @@ def frame_result(
     nc1 = collapse.nc1(stats)
   means = np.asarray(stats.means)
   cosines = np.sum(means * frame, axis=1) / np.linalg.norm(means, axis=1)
-  chosen = np.argmax(means @ frame.T, axis=1)
+  # Rounded: of means that coincide, one is right.
+  chosen = np.argmax(np.round(means @ frame.T, 9), axis=1)
   return FrameResult(
     float(cosines.mean()),
     float(cosines.min()),
