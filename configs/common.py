@@ -159,6 +159,10 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
     # Parts of a batch that are computed one after another, to save memory; the
     # gradient is the whole batch's, BatchNorm's statistics are each part's.
     microbatches=1,
+    # Devices that batches are split over (-1: all that are left), and devices
+    # that the classes are split over: the classifier or frame, the layers
+    # before it and the logits. None of it changes the curve.
+    mesh=dict(data=-1, model=1),
     # Length that the gradient is cut to; None for any.
     clip_norm=config_dict.placeholder(float),
     # Peak rates; each falls to zero along a cosine.

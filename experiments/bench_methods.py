@@ -27,7 +27,7 @@ from hafjax import experiment as experiment_lib
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import methods
 from hafjax import report
-from hafjax import train
+from hafjax import step as step_lib
 
 # Whose steps are the unit, by the top that a variant has.
 BASELINES = {'transform': 'cross_entropy', 'pool': 'cross_entropy_type1'}
@@ -65,7 +65,7 @@ def compiled_step(config, data):
     (data.splits['train'].images, data.splits['train'].labels),
   )
   program = jax.jit(
-    lambda state, images, labels: train.train_step(
+    lambda state, images, labels: step_lib.train_step(
       state, images, labels, experiment
     ),
     compiler_options=compilation.options(),

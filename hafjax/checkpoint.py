@@ -52,6 +52,7 @@ _FREE_FIELDS = (
   'keep_every',
   'ks',
   'log_seconds',
+  'mesh',
   'mode',
   'profile',
   'save_minutes',
@@ -376,7 +377,10 @@ class Workdir:
     """
     target = jax.tree.map(ocp.tree.to_shape_dtype_struct, state)
     try:
-      return self._manager.restore(step, args=ocp.args.StandardRestore(target))
+      # Another mesh fills arrays up to other sizes, with zeros.
+      return self._manager.restore(
+        step, args=ocp.args.StandardRestore(target, strict=False)
+      )
     except Exception as error:  # Orbax and TensorStore raise many kinds.
       raise CheckpointError(
         f'The checkpoint of step {step} in {self.folder} cannot be read '

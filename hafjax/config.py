@@ -5,6 +5,7 @@
 import numbers
 
 from hafjax import data
+from hafjax import mesh
 from hafjax import methods
 from hafjax import models
 from hafjax.models import tops
@@ -116,6 +117,11 @@ RULES = {
   'lr.backbone': _POSITIVE,
   'lr.transformation': _POSITIVE,
   'lr.classifier': _POSITIVE,
+  'mesh.data': (
+    lambda value: _is_integer(value) and (value == -1 or value >= 1),
+    'must be -1 or an integer of at least 1',
+  ),
+  'mesh.model': _at_least(1),
   'momentum': _FRACTION,
   'weight_decay': _FRACTION,
   'eval_batch_size': _at_least(1),
@@ -155,7 +161,10 @@ RULES = {
 _OWN_GROUPS = dict(
   synthetic='synthetic', folder='image_folder', features='features'
 )
-_GROUPS = ('lr', 'eval', 'collapse', 'imbalance', 'input', *_OWN_GROUPS)
+_GROUPS = (
+  *('lr', 'eval', 'collapse', 'imbalance', 'input', 'mesh'),
+  *_OWN_GROUPS,
+)
 
 
 # Models that take features and not images.
@@ -204,6 +213,9 @@ def check(config, num_devices: int = 1):
     )
   if model == 'identity' and not of_features:
     problems.append("model 'identity' is for dataset 'features' alone")
+  axes = {axis: fields.get(f'mesh.{axis}') for axis in ('data', 'model')}
+  if all(RULES[f'mesh.{axis}'][0](size) for axis, size in axes.items()):
+    problems += _problems(mesh.sizes, num_devices, **axes)
   for name in ('batch_size', 'eval_batch_size'):
     size = fields.get(name)
     if _is_integer(size) and size > 0 and size % num_devices:

@@ -1,8 +1,8 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A mesh of all devices, and the data beside them."""
+"""All devices, and the data beside them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 import functools
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 from hafjax import compilation
 from hafjax import data as data_lib
 from hafjax import experiment as experiment_lib
+from hafjax import mesh as mesh_lib
 from hafjax.data import pipeline
 from hafjax.data import sources
 
@@ -23,44 +24,67 @@ class Device:
   """Where compiled steps run: all devices that there are, as one.
 
   The batch is split over the devices; weights and (small) data sets are whole
-  on each. XLA adds the sums over devices, BatchNorm's included, so that the
-  number of devices does not change the curve.
+  on each, unless the mesh splits the classes. XLA adds the sums over devices,
+  BatchNorm's included, so that the number of devices does not change the curve.
 
   Attributes:
     whole: sharding of what each device has all of.
     split: sharding of batches.
   """
 
-  def __init__(self, data: data_lib.DataSet):
-    mesh = jax.make_mesh(
-      (jax.device_count(),),
-      ('data',),
-      axis_types=(jax.sharding.AxisType.Auto,),
+  def __init__(
+    self, data: data_lib.DataSet, mesh: Mapping[str, int] | None = None
+  ):
+    """Lays out all devices.
+
+    Args:
+      data: what batches are made of.
+      mesh: sizes of its axes, see `mesh.sizes`.
+    """
+    self._mesh = mesh_lib.create(**(mesh or {}))
+    self.whole = jax.sharding.NamedSharding(
+      self._mesh, jax.sharding.PartitionSpec()
     )
-    self.whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     self.split = jax.sharding.NamedSharding(
-      mesh, jax.sharding.PartitionSpec('data')
+      self._mesh, jax.sharding.PartitionSpec(self._mesh.axis_names)
     )
     self._data = data
-    self._arrays = {}
+    self._arrays, self._layouts = {}, {}
     self._gathered = jax.jit(self.gather, out_shardings=self.split)
 
-  def compiled(self, step: Callable, arguments: str, donated: tuple = ()):
-    """Compiles a function of states and batches; what it returns is whole.
+  def compiled(
+    self,
+    step: Callable,
+    arguments: str,
+    donated: tuple = (),
+    results=None,
+  ) -> 'Program':
+    """Compiles a function of states and batches.
 
     Args:
       step: the function.
-      arguments: a letter for each: 'w' for whole, 's' for split.
+      arguments: a letter for each: 'w' for whole, 's' for split, 'l' for states
+        as they lie.
       donated: numbers of arguments that are consumed.
+      results: shardings of what it returns; whole by default.
     """
-    shardings = {'w': self.whole, 's': self.split}
-    return jax.jit(
+    shardings = {'w': self.whole, 's': self.split, 'l': None}
+    jitted = jax.jit(
       step,
       in_shardings=tuple(shardings[letter] for letter in arguments),
-      out_shardings=self.whole,
+      out_shardings=self.whole if results is None else results,
       donate_argnums=donated,
       compiler_options=compilation.options(),
     )
+    return Program(jitted, self._mesh)
+
+  def layout(self, experiment: experiment_lib.Experiment) -> mesh_lib.Layout:
+    """How the experiment's states lie here."""
+    if experiment not in self._layouts:
+      self._layouts[experiment] = mesh_lib.Layout.create(
+        self._make(experiment), self._mesh
+      )
+    return self._layouts[experiment]
 
   def source(self, split: str) -> tuple[jax.Array, jax.Array]:
     """A split's images and labels: arguments, so as not to be compiled in."""
@@ -173,23 +197,40 @@ class Device:
   def initial_state(
     self, experiment: experiment_lib.Experiment, backbone: dict | None = None
   ) -> experiment_lib.TrainState:
-    """Fresh weights, whole on each device; see `experiment.initial_state`."""
-    make = jax.jit(self._make(experiment), out_shardings=self.whole)
-    return make(backbone=backbone)
+    """Fresh weights, as they lie here; see `experiment.initial_state`."""
+    layout, make = self.layout(experiment), self._make(experiment)
+    program = jax.jit(
+      lambda backbone: layout.padded(make(backbone=backbone)),
+      out_shardings=layout.shardings,
+    )
+    return program(backbone)
 
   def abstract_state(
     self, experiment: experiment_lib.Experiment
   ) -> experiment_lib.TrainState:
     """Shapes, types and places of a state, to restore into."""
-    return jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.whole),
-      jax.eval_shape(self._make(experiment)),
-    )
+    return self.layout(experiment).stored
 
   def _make(self, experiment):
     return functools.partial(
       experiment_lib.initial_state, experiment, self._data.image_shape
     )
+
+
+class Program:
+  """A compiled function that knows the mesh; see `Device.compiled`."""
+
+  def __init__(self, jitted: Callable, mesh: jax.sharding.Mesh):
+    self._jitted, self._mesh = jitted, mesh
+
+  def __call__(self, *args):
+    with jax.set_mesh(self._mesh):
+      return self._jitted(*args)
+
+  def compile(self, *args) -> jax.stages.Compiled:
+    """Ahead of time, for arguments like these."""
+    with jax.set_mesh(self._mesh):
+      return self._jitted.lower(*args).compile()
 
 
 def _from_blocks(shape, sharding, block: Callable) -> jax.Array:

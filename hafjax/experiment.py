@@ -37,7 +37,7 @@ class TrainState:
   opt_state: tuple
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Experiment:
   """What stays fixed during a run.
 

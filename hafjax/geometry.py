@@ -68,14 +68,16 @@ class Geometry:
   ):
     self._experiment, self._data = experiment, data
     self._device, self._batch_size = device, batch_size
-    self._first = device.compiled(self._first_step, 'wwsss', donated=(0,))
-    self._second = device.compiled(self._second_step, 'wwsssw', donated=(0,))
+    self._layout = device.layout(experiment)
+    self._first = device.compiled(self._first_step, 'wlsss', donated=(0,))
+    self._second = device.compiled(self._second_step, 'wlsssw', donated=(0,))
 
   def num_examples(self, split: str) -> int:
     """Of a split."""
     return len(self._data.splits[split])
 
   def _outputs(self, state, images):
+    state = self._layout.trimmed(state)
     return measure.outputs_of(state, images, self._experiment)
 
   def _first_step(self, stats, state, images, labels, mask):
@@ -180,7 +182,7 @@ class Geometry:
         if len(matrix) == num_classes
       }
 
-    found = self._device.compiled(rows, 'w')(state)
+    found = self._device.compiled(rows, 'l')(state)
     return jax.tree.map(lambda x: np.asarray(x, np.float64), found)
 
   def predictions(self, state: TrainState, split: str = 'test') -> dict:

@@ -11,6 +11,7 @@ import numpy as np
 from hafjax import collapse
 from hafjax import data as data_lib
 from hafjax import device as device_lib
+from hafjax import mesh
 from hafjax import metrics
 from hafjax import rules as rules_lib
 from hafjax.experiment import Experiment
@@ -52,12 +53,12 @@ def eval_step(
   method = experiment.method
   outputs = outputs_of(state, images, experiment)
   # The loss as it is at the end of training, comparable between epochs.
-  loss = method.loss(outputs, labels, 1.0)
+  loss = method.loss(outputs, mesh.over_data(labels), 1.0)
   sums = dict(
     loss=jnp.where(mask, loss, 0.0).sum(),
     count=mask.sum().astype(jnp.float32),
     metrics=metrics.evaluation_sums(
-      method.scores(outputs), labels, truth, mask
+      mesh.over_all(method.scores(outputs)), labels, truth, mask
     ),
   )
   if 'frame' in outputs:
@@ -72,7 +73,7 @@ def probabilities(
 ) -> jax.Array:
   """Softmax of the method's scores, float32[B, K], for uint8 images."""
   outputs = outputs_of(state, images, experiment)
-  return jax.nn.softmax(experiment.method.scores(outputs))
+  return mesh.over_all(jax.nn.softmax(experiment.method.scores(outputs)))
 
 
 def rule_step(
@@ -126,12 +127,14 @@ class Evaluator:
     self._experiment, self._data = experiment, data
     self._device = device
     self._truth = device.put(experiment.truth)
+    self._layout = layout = device.layout(experiment)
     self._evaluate = device.compiled(
       lambda state, images, labels, mask, truth: eval_step(
-        state, images, labels, mask, experiment, truth
+        layout.trimmed(state), images, labels, mask, experiment, truth
       ),
-      'wsssw',
+      'lsssw',
     )
+    self._frame = device.compiled(lambda s: frame_of(layout.trimmed(s)), 'l')
 
   def evaluate(self, state: TrainState, split: str, batch_size: int) -> dict:
     """Metrics over a whole split, every example counted once.
@@ -146,7 +149,7 @@ class Evaluator:
       **metrics.finalise(total['metrics'], self._truth),
     )
     if 'alignment' in total:
-      found |= collapse.alignment(total['alignment'], frame_of(state))
+      found |= collapse.alignment(total['alignment'], self._frame(state))
     return found
 
   def _total(
@@ -183,16 +186,20 @@ class Evaluator:
       workdir: experiment for workdir, (experiment, _) in companions.items()
     }
     states = {'': state} | {
-      workdir: device.put(companion)
-      for workdir, (_, companion) in companions.items()
+      workdir: companion for workdir, (_, companion) in companions.items()
+    }
+    layouts = {'': self._layout} | {
+      workdir: device.layout(experiment)
+      for workdir, (experiment, _) in companions.items()
     }
 
     def step(states, images, labels, mask, ranking):
+      states = {name: layouts[name].trimmed(s) for name, s in states.items()}
       return rule_step(
         states, images, labels, mask, experiments, rules, ranking
       )
 
-    program, ranking = device.compiled(step, 'wsssw'), self._truth.ranking
+    program, ranking = device.compiled(step, 'lsssw'), self._truth.ranking
     found = {rule.name: {} for rule in rules}
     for split in splits:
       total = self._total(program, states, split, batch_size, ranking)

@@ -1,16 +1,12 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Training: one compiled step, one loop, one working directory."""
+"""Training: one loop, one working directory."""
 
 import functools
 import time
 
 from absl import logging
 import jax
-import jax.numpy as jnp
-import numpy as np
-import optax
-from optax.microbatching import AccumulationType
 
 from hafjax import checkpoint
 from hafjax import config as config_lib
@@ -23,132 +19,13 @@ from hafjax import pretrained
 from hafjax import progress as progress_lib
 from hafjax import report
 from hafjax import rules as rules_lib
-from hafjax.experiment import Experiment
-from hafjax.experiment import TrainState
+from hafjax import step as step_lib
 from hafjax.experiment import frame_of
 from hafjax.experiment import make_experiment
-
-# --- The step ----------------------------------------------------------------
-
-
-def train_step(
-  state: TrainState,
-  images: jax.Array,
-  labels: jax.Array,
-  experiment: Experiment,
-) -> tuple[TrainState, dict]:
-  """One update by gradient descent.
-
-  Args:
-    state: before the update.
-    images: uint8[B, h, w, c], not augmented (or features, float[B, d]).
-    labels: int[B].
-    experiment: what stays fixed.
-
-  Returns:
-    The state after the update, and sums over the batch: 'loss', 'top1' and
-    'count', of the network before the update.
-  """
-  # A key a step, from the seed: a resumed run draws what it would have drawn.
-  key = jax.random.fold_in(jax.random.key(experiment.seed + 1), state.step)
-  images = experiment.preprocess(images, key)
-  done = state.step / experiment.num_steps
-
-  def mean_loss(params, images, labels):
-    outputs, updated = experiment.network.apply(
-      {'params': params, **state.variables},
-      images,
-      train=True,
-      mutable=['batch_stats'],
-    )
-    loss = experiment.method.loss(outputs, labels, done)
-    predictions = experiment.method.scores(outputs).argmax(-1)
-    sums = dict(
-      loss=loss.sum(),
-      top1=(predictions == labels).sum().astype(jnp.float32),
-      count=jnp.float32(len(labels)),
-    )
-    return loss.mean(), (sums, updated, outputs['features'])
-
-  def gradient(images, labels):
-    return jax.grad(mean_loss, has_aux=True)(state.params, images, labels)
-
-  mean, total = AccumulationType.MEAN, AccumulationType.SUM
-  gradient = optax.microbatch(
-    gradient,
-    argnums=(0, 1),
-    microbatch_size=experiment.microbatch_size,
-    accumulator=(mean, (total, mean, AccumulationType.CONCAT)),
-  )
-  gradient, (sums, updated, features) = gradient(images, labels)
-  variables = {**state.variables, **updated}
-  if experiment.method.update is not None:
-    variables['frame'] = dict(
-      classifier=experiment.method.update(
-        variables['frame']['classifier'], features, labels, state.step
-      )
-    )
-  updates, opt_state = experiment.optimiser.update(
-    gradient, state.opt_state, state.params
-  )
-  new_state = TrainState(
-    step=state.step + 1,
-    params=optax.apply_updates(state.params, updates),
-    variables=variables,
-    opt_state=opt_state,
-  )
-  return new_state, sums
-
-
-# A mean loss beyond this is on its way to infinity.
-_EXPLODED = 1e8
-_NEVER = np.iinfo(np.int32).max
 
 
 class DivergedError(ValueError):
   """A loss that is not a number any more; says since when, and what to do."""
-
-
-class Trainer:
-  """The step, compiled, on all devices."""
-
-  def __init__(self, experiment: Experiment, device: device_lib.Device):
-    def step(state, totals, images, labels):
-      state, sums = train_step(state, images, labels, experiment)
-      # Also false of NaN.
-      sound = sums['loss'] < _EXPLODED * sums['count']
-      diverged_at = jnp.where(sound, _NEVER, state.step)
-      return state, dict(
-        jax.tree.map(jnp.add, {name: totals[name] for name in sums}, sums),
-        diverged_at=jnp.minimum(totals['diverged_at'], diverged_at),
-      )
-
-    self._device = device
-    self._step = device.compiled(step, 'wwss', donated=(0, 1))
-
-  def totals(self, found: dict[str, float] | None = None) -> dict:
-    """Sums of what `train_step` gives, and the first step that diverged.
-
-    Args:
-      found: those to go on with; zero by default.
-    """
-    found = found or {}
-    totals = {n: np.float32(found.get(n, 0)) for n in ('loss', 'top1', 'count')}
-    totals['diverged_at'] = np.int32(_NEVER)
-    return self._device.put(totals)
-
-  def __call__(
-    self,
-    state: TrainState,
-    totals: dict,
-    images: jax.Array,
-    labels: jax.Array,
-  ):
-    """A step on a batch; state and totals are consumed."""
-    return self._step(state, totals, images, labels)
-
-
-# --- The run -----------------------------------------------------------------
 
 
 def train_and_evaluate(config, workdir: str) -> dict:
@@ -200,7 +77,7 @@ def train_and_evaluate(config, workdir: str) -> dict:
         logging.info('%s is done: nothing is trained again.', run.folder)
     missing = tuple(r for r in rules if r.name not in results.get('rules', {}))
     if missing:
-      device = device_lib.Device(data)
+      device = device_lib.Device(data, config.mesh)
       state = device.abstract_state(experiment)
       best = run.restore(results['best_step'], state)
       evaluator = measure.Evaluator(experiment, data, device)
@@ -283,7 +160,7 @@ def _companions(rules, config, data) -> dict:
           f'{workdir}, of a rule hie:WORKDIR, has no checkpoint yet.'
         )
       experiment = make_experiment(other, coarse)
-      state = device_lib.Device(coarse).abstract_state(experiment)
+      state = device_lib.Device(coarse, config.mesh).abstract_state(experiment)
       found[workdir] = (experiment, run.restore(run.best_step(), state))
     finally:
       run.close()
@@ -297,7 +174,7 @@ def _evaluate_best(config, run, experiment, data) -> dict:
       f'{run.folder} has no checkpoint to evaluate: train first, with '
       '--config.mode=train.'
     )
-  device = device_lib.Device(data)
+  device = device_lib.Device(data, config.mesh)
   state = run.restore(best, device.abstract_state(experiment))
   evaluator = measure.Evaluator(experiment, data, device)
   found = evaluator.evaluate(state, 'test', config.eval_batch_size)
@@ -311,8 +188,8 @@ def _identity(config) -> dict:
 
 
 def _train(config, run, experiment, data, backbone) -> dict:
-  device = device_lib.Device(data)
-  trainer = Trainer(experiment, device)
+  device = device_lib.Device(data, config.mesh)
+  trainer = step_lib.Trainer(experiment, device)
   evaluator = measure.Evaluator(experiment, data, device)
   geometry = geometry_lib.Geometry(
     experiment, data, device, config.eval_batch_size
@@ -322,7 +199,8 @@ def _train(config, run, experiment, data, backbone) -> dict:
   if saved is None:
     start, totals = 0, trainer.totals()
     state = device.initial_state(experiment, backbone)
-    progress_lib.log_parameters(state.params)
+    layout = device.layout(experiment)
+    progress_lib.log_parameters(layout.trimmed(state).params)
   else:
     start, state, found = saved
     totals = trainer.totals(found)
@@ -347,7 +225,7 @@ def _train(config, run, experiment, data, backbone) -> dict:
   with jax.transfer_guard('disallow'), interruption.Signals() as signals:
     for step, batch in enumerate(batches, start + 1):
       state, totals = trainer(state, totals, *batch)
-      sync = functools.partial(_sync, state, totals, run)
+      sync = functools.partial(_sync, trainer, state, totals, run)
       progress(step, sync)
       profile(step)
       stop = run.asked_to_stop(step, signals)
@@ -402,6 +280,7 @@ def _train(config, run, experiment, data, backbone) -> dict:
     train_seconds=round(time.monotonic() - began, 1),
     images_per_second=round(progress.speed(num_steps) * batch_size, 1),
     best_step=run.best_step(),
+    memory=trainer.memory,
   )
   if frame_of(state) is not None:
     last = evaluator.evaluate(state, 'train', config.eval_batch_size)
@@ -432,12 +311,12 @@ def _stop(run: checkpoint.Workdir, step: int, signals: interruption.Signals):
   raise interruption.Stopped(signals.exit_status)
 
 
-def _sync(state, totals, run: checkpoint.Workdir):
+def _sync(trainer, state, totals, run: checkpoint.Workdir):
   """Waits for the devices; raises DivergedError if the loss has exploded."""
   jax.block_until_ready(state)
   with jax.transfer_guard('allow'):
-    step = int(totals['diverged_at'])
-  if step == _NEVER:
+    step = trainer.diverged_at(totals)
+  if step is None:
     return
   saved = run.latest_step()
   raise DivergedError(

@@ -17,6 +17,7 @@ from hafjax import experiment as experiment_lib
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import methods
+from hafjax import step as step_lib
 from hafjax import train
 from tests import helpers
 
@@ -65,7 +66,7 @@ def test_every_config_trains_a_step(name):
   )
   experiment = experiment_lib.make_experiment(config, data)
   state, sums = jax.eval_shape(
-    lambda: train.train_step(
+    lambda: step_lib.train_step(
       experiment_lib.initial_state(experiment, shape),
       arrays.images[:8],
       jnp.asarray(arrays.labels[:8]),
@@ -94,7 +95,7 @@ def test_every_variant_lowers_its_loss(variant, dtype):
   experiment = experiment_lib.make_experiment(config, data)
   state = experiment_lib.initial_state(experiment, data.image_shape)
   arrays = data.splits['train'].take(np.arange(0, 240, 8))
-  step = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))
+  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
   losses = []
   for _ in range(8):
     state, sums = step(state, arrays.images, jnp.asarray(arrays.labels))
@@ -176,9 +177,9 @@ def test_tops_and_widths(variant, change, dim, caplog):
   assert ('no room for the exact frame' in caplog.text) == narrow
   state = experiment_lib.initial_state(experiment, data.image_shape)
   arrays = data.splits['train'].take(np.arange(30))
-  state, sums = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))(
-    state, arrays.images, jnp.asarray(arrays.labels)
-  )
+  state, sums = jax.jit(
+    lambda s, x, y: step_lib.train_step(s, x, y, experiment)
+  )(state, arrays.images, jnp.asarray(arrays.labels))
   assert np.isfinite(float(sums['loss']))
   outputs = experiment.network.apply(
     {'params': state.params, **state.variables},

@@ -20,6 +20,7 @@ from hafjax import device as device_lib
 from hafjax import evaluate
 from hafjax import experiment as experiment_lib
 from hafjax import hierarchy as hierarchy_lib
+from hafjax import step as step_lib
 from hafjax import train
 from hafjax.data import features
 from hafjax.data import pipeline
@@ -254,7 +255,7 @@ def test_every_method_trains_on_features(folder, variant):
   data = data_lib.load(config)
   experiment = experiment_lib.make_experiment(config, data)
   state, sums = jax.eval_shape(
-    lambda: train.train_step(
+    lambda: step_lib.train_step(
       experiment_lib.initial_state(experiment, data.image_shape),
       data.splits['train'].batch(np.arange(30)),
       jnp.asarray(data.splits['train'].labels[:30]),

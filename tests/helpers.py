@@ -3,9 +3,13 @@
 """Small runs that several test files train."""
 
 import contextlib
+import json
 import os
 import signal
 
+import chex
+import jax
+import numpy as np
 import pytest
 
 from configs import quickstart
@@ -48,6 +52,25 @@ def restored(config, folder, best=False):
   state = run.restore(step, state)
   run.close()
   return state, experiment, data
+
+
+def assert_close_runs(config, folder, other):
+  """Two runs of a config have the same curve and weights, to rounding."""
+  curves = [
+    [
+      json.loads(line)
+      for line in (f / 'metrics.jsonl').read_text().splitlines()
+    ]
+    for f in (folder, other)
+  ]
+  for records in zip(*curves, strict=True):
+    for name in records[0].keys() - {'images_per_second'}:
+      one, two = (record[name] for record in records)
+      assert one == pytest.approx(two, rel=1e-3, abs=1e-3), name
+  states = [
+    jax.tree.map(np.asarray, restored(config, f)[0]) for f in (folder, other)
+  ]
+  chex.assert_trees_all_close(*states, rtol=1e-3, atol=1e-3)
 
 
 @contextlib.contextmanager

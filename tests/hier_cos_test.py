@@ -15,7 +15,7 @@ from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
 from hafjax import measure
 from hafjax import methods
-from hafjax import train
+from hafjax import step as step_lib
 from hafjax.losses import hier_cos
 from hafjax.models import level_heads
 from tests import helpers
@@ -274,7 +274,7 @@ def test_the_method_trains_and_keeps_its_basis():
   assert 'classifier' not in state.params
   arrays = data.splits['train'].take(np.arange(0, 240, 8))
   images, labels = arrays.images, jnp.asarray(arrays.labels)
-  step = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))
+  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
   found = []
   for _ in range(8):
     state, sums = step(state, images, labels)

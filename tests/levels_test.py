@@ -14,7 +14,7 @@ from hafjax import experiment as experiment_lib
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
 from hafjax import methods
-from hafjax import train
+from hafjax import step as step_lib
 from hafjax.losses import levels
 from hafjax.models import level_heads
 from tests import helpers
@@ -378,7 +378,7 @@ def test_methods_train(name):
     lambda: experiment_lib.initial_state(experiment, data.image_shape)
   )()
   arrays = data.splits['train'].take(np.arange(0, 240, 8))
-  step = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))
+  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
   found = []
   for _ in range(8):
     state, sums = step(state, arrays.images, jnp.asarray(arrays.labels))

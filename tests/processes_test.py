@@ -2,16 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two processes of two devices each: what one process would have done."""
 
-import json
 import os
 import pathlib
 import socket
 import subprocess
 import sys
 
-import chex
-import jax
-import numpy as np
 import pytest
 
 from hafjax import interruption
@@ -62,34 +58,18 @@ def in_two_processes(folder):
   assert 'epoch 2/2' in told[0] and 'epoch' not in told[1]
 
 
-def curve(folder):
-  lines = (folder / 'metrics.jsonl').read_text().splitlines()
-  return [json.loads(line) for line in lines]
-
-
-def assert_same_run(folder, other):
-  for one, two in zip(curve(folder), curve(other), strict=True):
-    for name in one.keys() - {'images_per_second'}:
-      assert one[name] == pytest.approx(two[name], rel=1e-3, abs=1e-3), name
-  states = [
-    jax.tree.map(np.asarray, helpers.restored(config(), f)[0])
-    for f in (folder, other)
-  ]
-  chex.assert_trees_all_close(*states, rtol=1e-3, atol=1e-3)
-
-
 @pytest.mark.slow
 def test_two_processes_do_what_one_does(tmp_path):
   one, two, both = (tmp_path / name for name in ('one', 'two', 'both'))
   train.train_and_evaluate(config(), one)
   in_two_processes(two)
-  assert_same_run(one, two)
+  helpers.assert_close_runs(config(), one, two)
 
   # Begun by one process, stopped within an epoch, ended by two.
   with helpers.signal_at(11), pytest.raises(interruption.Stopped):
     train.train_and_evaluate(config(), both)
   in_two_processes(both)
-  assert_same_run(one, both)
+  helpers.assert_close_runs(config(), one, both)
 
 
 @pytest.mark.parametrize('count, number', [(None, 0), (2, -1), (2, 2)])

@@ -14,7 +14,7 @@ from hafjax import experiment as experiment_lib
 from hafjax import frames
 from hafjax import losses
 from hafjax import methods
-from hafjax import train
+from hafjax import step as step_lib
 from hafjax.methods import fixed
 from tests import helpers
 
@@ -149,7 +149,7 @@ def trained(variant, steps=7, **overrides):
   experiment = experiment_lib.make_experiment(config, data)
   states = [experiment_lib.initial_state(experiment, data.image_shape)]
   arrays = data.splits['train'].take(np.arange(0, 240, 5))
-  step = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))
+  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
   for _ in range(steps):
     state, _ = step(states[-1], arrays.images, jnp.asarray(arrays.labels))
     states.append(state)

@@ -28,6 +28,7 @@ from hafjax import experiment as experiment_lib
 from hafjax import frames
 from hafjax import measure
 from hafjax import metrics
+from hafjax import step as step_lib
 from hafjax import train
 from hafjax.models import heads
 from hafjax.models import network
@@ -106,7 +107,7 @@ def test_eval_mode_without_a_run_or_a_checkpoint(tmp_path, monkeypatch):
   def stop(*args):
     raise KeyboardInterrupt
 
-  monkeypatch.setattr(train.Trainer, '__call__', stop)
+  monkeypatch.setattr(step_lib.Trainer, '__call__', stop)
   with pytest.raises(KeyboardInterrupt):
     train.train_and_evaluate(helpers.tiny_config(), folder)
   with pytest.raises(checkpoint.CheckpointError, match='no checkpoint'):
@@ -183,7 +184,8 @@ import sys
 sys.path.insert(0, {root!r})
 from tests import helpers
 from hafjax import train
-config = helpers.tiny_config(num_epochs=12, **{turning!r})
+# Some steps long: most kills come within an epoch.
+config = helpers.tiny_config(num_epochs=12, save_minutes=5e-4, **{turning!r})
 train.train_and_evaluate(config, sys.argv[1])
 """
 
@@ -202,6 +204,12 @@ def start(script, folder, **environment):
   )
 
 
+def latest(folder):
+  """The step of the last checkpoint, -1 for none."""
+  found = (folder / 'checkpoints').glob('*')
+  return max((int(f.name) for f in found if f.name.isdigit()), default=-1)
+
+
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tmp_path):
   config = helpers.tiny_config(num_epochs=12, **TURNING)
@@ -211,12 +219,11 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tmp_path):
   kills = 0
   for _ in range(6):
     process = start(SCRIPT, killed)
-    log = killed / 'metrics.jsonl'
     deadline = time.monotonic() + 120
-    # Kill within a second after the first epoch that this process logged.
-    size = log.stat().st_size if log.exists() else 0
+    # Kill within a second after the first checkpoint that this process wrote.
+    last = latest(killed)
     while process.poll() is None and time.monotonic() < deadline:
-      if log.exists() and log.stat().st_size != size:
+      if latest(killed) != last:
         break
       time.sleep(0.01)
     time.sleep(rng.random())
@@ -237,33 +244,13 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tmp_path):
   assert lines[0] == lines[1]
 
 
-def test_eight_devices_give_the_curve_of_one(tmp_path):
-  script = SCRIPT.replace('num_epochs=12', 'num_epochs=3')
-  flags = '--xla_force_host_platform_device_count='
-  runs = {
-    count: start(script, tmp_path / str(count), XLA_FLAGS=f'{flags}{count}')
-    for count in (1, 8)
-  }
-  curves = {}
-  for count, process in runs.items():
-    assert process.wait() == 0
-    file = tmp_path / str(count) / 'metrics.jsonl'
-    curves[count] = [json.loads(line) for line in file.read_text().splitlines()]
-  for one, eight in zip(curves[1], curves[8], strict=True):
-    for name in ('train_loss', 'val_loss'):
-      assert one[name] == pytest.approx(eight[name], rel=2e-3)
-    for name in ('train_top1', 'val_top1'):
-      # A near tie may fall the other way: at most three images of 90 or 240.
-      assert one[name] == pytest.approx(eight[name], abs=0.034)
-
-
 def test_the_step_is_a_function_of_arrays():
   config = helpers.tiny_config('cross_entropy')
   data = data_lib.load(config)
   experiment = experiment_lib.make_experiment(config, data)
   state = experiment_lib.initial_state(experiment, data.image_shape)
   arrays = data.splits['train'].take(np.arange(0, 240, 15))
-  step = jax.jit(lambda s, x, y: train.train_step(s, x, y, experiment))
+  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
   losses = []
   for _ in range(12):
     state, sums = step(state, arrays.images, jnp.asarray(arrays.labels))
@@ -340,7 +327,9 @@ def test_parts_of_a_batch_make_the_same_step(variant):
   found = []
   for made in (whole, parts):
     state = experiment_lib.initial_state(made, data.image_shape)
-    step = jax.jit(lambda s, x, y, made=made: train.train_step(s, x, y, made))
+    step = jax.jit(
+      lambda s, x, y, made=made: step_lib.train_step(s, x, y, made)
+    )
     for _ in range(2):
       state, sums = step(state, arrays.images, jnp.asarray(arrays.labels))
     found.append((state, sums))
@@ -358,7 +347,7 @@ def test_parts_lower_memory():
     images = jax.ShapeDtypeStruct((512, 8, 8, 3), np.uint8)
     labels = jax.ShapeDtypeStruct((512,), np.int32)
     compiled = (
-      jax.jit(lambda s, x, y, e=experiment: train.train_step(s, x, y, e))
+      jax.jit(lambda s, x, y, e=experiment: step_lib.train_step(s, x, y, e))
       .lower(state, images, labels)
       .compile()
     )

@@ -4,6 +4,8 @@
 
 from flax import linen as nn
 
+from hafjax import mesh
+
 
 class Network(nn.Module):
   """Images to a head's outputs.
@@ -24,6 +26,7 @@ class Network(nn.Module):
   def __call__(self, images, train: bool):
     """float[B, h, w, c] -> the head's outputs, and all 'intermediates'."""
     feature_map, intermediates = self.backbone(images, train)
+    feature_map = mesh.over_data(feature_map)
     outputs = self.classifier(self.transformation(feature_map, train))
     intermediates = intermediates | outputs.get('intermediates', {})
     return dict(outputs, intermediates=intermediates)

@@ -1,0 +1,141 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Devices as a grid: examples are split along one axis, classes the other.
+
+The backbone splits a batch over all devices. Behind it, a device has the
+examples of its row of the grid, and of the learned layers, the frame and the
+logits the columns of its own: what is normalised or summed over classes is
+summed over devices by XLA. Where the number of classes is no multiple of the
+axis, arrays are filled up with zeros between steps, and never within them.
+"""
+
+from collections.abc import Callable
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec
+
+DATA, MODEL = 'data', 'model'
+# Parameter groups that are split over the model's axis.
+_SPLIT = {'transformation', 'classifier'}
+
+
+class MeshError(ValueError):
+  """A grid that the devices do not make up; says which would do."""
+
+
+def sizes(num_devices: int, data: int = -1, model: int = 1) -> tuple[int, int]:
+  """Sizes of both axes.
+
+  Args:
+    num_devices: that there are.
+    data: devices that a batch is split over; -1 for all that are left.
+    model: devices that classes are split over.
+
+  Raises:
+    MeshError: if they do not make up the devices.
+  """
+  rows = num_devices // model if data == -1 else data
+  if rows * model != num_devices:
+    raise MeshError(
+      f'mesh.data x mesh.model must be the number of devices ({num_devices}), '
+      f'got {data} x {model}: use mesh.data=-1 and a mesh.model that divides '
+      'it'
+    )
+  return rows, model
+
+
+def create(data: int = -1, model: int = 1) -> jax.sharding.Mesh:
+  """All devices that there are, as `sizes` says."""
+  return jax.make_mesh(
+    sizes(jax.device_count(), data, model),
+    (DATA, MODEL),
+    axis_types=(jax.sharding.AxisType.Auto,) * 2,
+  )
+
+
+def over_data(x):
+  """Lays examples along the data axis alone, so that classes have the other.
+
+  Args:
+    x: array, examples first, inside of what `device.Device` compiles; elsewhere
+      there is no mesh, and nothing is done.
+  """
+  return _constrained(x, PartitionSpec(DATA))
+
+
+def over_all(x):
+  """Lays examples over all devices, each with all classes; see `over_data`."""
+  return _constrained(x, PartitionSpec((DATA, MODEL)))
+
+
+def _constrained(x, spec: PartitionSpec):
+  if jax.sharding.get_abstract_mesh().empty:
+    return x
+  return jax.lax.with_sharding_constraint(x, spec)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+  """How a state lies on the devices between steps.
+
+  Attributes:
+    shapes: of its arrays, as steps see them.
+    stored: shapes, filled up to equal parts, types and places.
+  """
+
+  shapes: object
+  stored: object
+
+  @classmethod
+  def create(cls, make: Callable, mesh: jax.sharding.Mesh) -> 'Layout':
+    """Of the state that a function makes."""
+    shapes = jax.eval_shape(make)
+    place = functools.partial(_stored, mesh=mesh)
+    return cls(shapes, jax.tree_util.tree_map_with_path(place, shapes))
+
+  @property
+  def shardings(self):
+    return jax.tree.map(lambda stored: stored.sharding, self.stored)
+
+  def padded(self, state):
+    """A state as it is stored."""
+
+    def pad(x, stored):
+      ends = zip(x.shape, stored.shape, strict=True)
+      return jnp.pad(x, [(0, stop - size) for size, stop in ends])
+
+    return jax.tree.map(
+      lambda x, stored: x if x.shape == stored.shape else pad(x, stored),
+      state,
+      self.stored,
+    )
+
+  def trimmed(self, state):
+    """A stored state as steps see it."""
+    return jax.tree.map(
+      lambda x, like: (
+        x if x.shape == like.shape else x[tuple(map(slice, like.shape))]
+      ),
+      state,
+      self.shapes,
+    )
+
+
+def _stored(path, leaf, mesh) -> jax.ShapeDtypeStruct:
+  """An array's shape, filled up, its type and its place."""
+  names = {getattr(key, 'key', getattr(key, 'name', None)) for key in path}
+  axis = None
+  if names & _SPLIT and leaf.ndim and mesh.shape[MODEL] > 1:
+    # Rows of a matrix of class vectors, and outputs of what is learned.
+    fixed = 'frame' in names
+    axis = (0 if leaf.ndim > 1 else None) if fixed else leaf.ndim - 1
+  shape, spec = list(leaf.shape), [None] * leaf.ndim
+  if axis is not None:
+    shape[axis] += -shape[axis] % mesh.shape[MODEL]
+    spec[axis] = MODEL
+  sharding = NamedSharding(mesh, PartitionSpec(*spec))
+  return jax.ShapeDtypeStruct(shape, leaf.dtype, sharding=sharding)
