@@ -10,6 +10,7 @@ import time
 from absl import app
 from absl import logging
 
+from hafjax import overrides
 from hafjax import progress
 
 # Libraries that tell every step they take at level INFO.
@@ -21,6 +22,18 @@ def _is_ours_or_serious(record) -> bool:
   return record.levelno > python_logging.INFO or not any(
     name in folders for name in _TALKATIVE
   )
+
+
+def _parsed_flags(arguments: list[str]) -> list[str]:
+  """Absl's, after what ml_collections would tell by a traceback."""
+  try:
+    problems = overrides.problems(arguments)
+  except Exception as error:  # Whatever a config file of the user's does.
+    problems = [f'it raises {type(error).__name__}: {error}']
+  if problems:
+    # Absl's log has not started.
+    sys.exit(f'--config cannot be used: {"; ".join(problems)}.')
+  return app.parse_flags_with_usage(arguments)
 
 
 def run(work: Callable, parse: Callable | None = None):
@@ -57,6 +70,6 @@ def run(work: Callable, parse: Callable | None = None):
   logging.set_verbosity(logging.INFO)
   logging.get_absl_handler().addFilter(_is_ours_or_serious)
   if parse is None:
-    app.run(main)
+    app.run(main, flags_parser=_parsed_flags)
   else:
     app.run(main, flags_parser=lambda argv: parse(argv[1:]))

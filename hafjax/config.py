@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is checked before any work starts; all problems are told at once."""
 
+from collections.abc import Callable
 import numbers
+import os
 
 from hafjax import data
+from hafjax import hierarchy
 from hafjax import mesh
 from hafjax import methods
 from hafjax import models
@@ -38,6 +41,19 @@ def _one_of(*values):
 
 
 _TEXT = (lambda value: isinstance(value, str), 'must be text')
+
+
+def _file_or(*names):
+  """A path to a file that exists, one of some names, or ''."""
+  return (
+    lambda value: (
+      isinstance(value, str)
+      and (value in ('', *names) or os.path.isfile(value))
+    ),
+    f"must be '', one of {', '.join(map(repr, names))}, or a file that exists",
+  )
+
+
 _POSITIVE = (
   lambda value: _is_number(value) and 0 < value < float('inf'),
   'must be a positive number',
@@ -85,9 +101,9 @@ RULES = {
   'seed': _at_least(0),
   'dataset': _one_of(*data.SPECS),
   'data_dir': _TEXT,
-  'hierarchy': _TEXT,
+  'hierarchy': _file_or(*hierarchy.builtin_names()),
   'level': _optional(_at_least(1)),
-  'distance': _TEXT,
+  'distance': _file_or(*hierarchy.KINDS),
   'image_size': _optional(_at_least(1)),
   'crop_padding': _optional(_at_least(0)),
   'flip': _optional(_one_of(True, False)),
@@ -257,3 +273,23 @@ def _problems(function, *args, **kwargs) -> list[str]:
   except ValueError as error:
     return [str(error)]
   return []
+
+
+def all_of(*checks: Callable) -> list:
+  """What functions without arguments return, if none of them objects.
+
+  Raises:
+    ValueError: the one that was raised; ConfigError with the words of all, if
+      it was several.
+  """
+  found, errors = [], []
+  for check_one in checks:
+    try:
+      found.append(check_one())
+    except ValueError as error:
+      errors.append(error)
+  if len(errors) == 1:
+    raise errors[0]
+  if errors:
+    raise ConfigError(' '.join(map(str, errors)))
+  return found

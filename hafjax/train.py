@@ -45,19 +45,15 @@ def train_and_evaluate(config, workdir: str) -> dict:
       workdir are bad; told before training starts.
   """
   config_lib.check(config, jax.device_count())
-  data = data_lib.load(config)
+  data = data_lib.listed(config)
   experiment = make_experiment(config, data)
-  geometry_lib.check_layers(
-    config.collapse.layers, experiment, data.image_shape
+  _, backbone, (rules, companions) = config_lib.all_of(
+    lambda: geometry_lib.check_layers(
+      config.collapse.layers, experiment, data.image_shape
+    ),
+    lambda: _first_weights(config, data, workdir),
+    lambda: _rules(config, data),
   )
-  rules = tuple(_rules(config, data))
-  companions = _companions(rules, config, data)
-  backbone = None
-  if config.init_from and config.mode == 'train' and checkpoint.is_new(workdir):
-    # Before the directory is made: a bad file leaves nothing behind.
-    backbone = pretrained.initial_backbone(
-      config.init_from, config.model, data.image_shape
-    )
   run = checkpoint.Workdir(
     workdir,
     checkpoint.describe(config, data),
@@ -65,6 +61,8 @@ def train_and_evaluate(config, workdir: str) -> dict:
     kept=_last_steps(config.keep_every, config, len(data.splits['train'])),
   )
   try:
+    # What takes long comes after everything that may be wrong.
+    data = data.decoded(config.input)
     if config.mode == 'eval':
       results = _evaluate_best(config, run, experiment, data)
       splits = ('test',)
@@ -95,8 +93,20 @@ def train_and_evaluate(config, workdir: str) -> dict:
     run.close()
 
 
+def _first_weights(config, data, workdir: str) -> dict | None:
+  """What a new run's backbone starts from, if not from the seed."""
+  if not config.init_from or config.mode != 'train':
+    return None
+  if not checkpoint.is_new(workdir):
+    return None
+  # Before the directory is made: a bad file leaves nothing behind.
+  return pretrained.initial_backbone(
+    config.init_from, config.model, data.image_shape
+  )
+
+
 def _rules(config, data):
-  """The config's rules, parsed."""
+  """The config's rules, parsed, and what they need of other runs."""
 
   def level_of(workdir):
     level = checkpoint.read_record(workdir)['config'].get('level')
@@ -110,7 +120,8 @@ def _rules(config, data):
   setting = rules_lib.Setting(
     data.hierarchy, data.distances, data.kind, level_of
   )
-  return [rules_lib.parse(name, setting) for name in config.eval.rules]
+  rules = [rules_lib.parse(name, setting) for name in config.eval.rules]
+  return rules, _companions(rules, config, data)
 
 
 def recorded_config(workdir: str, **changes):

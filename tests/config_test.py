@@ -4,6 +4,7 @@
 
 import importlib
 import pathlib
+import re
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from hafjax import experiment as experiment_lib
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import methods
+from hafjax import overrides
 from hafjax import step as step_lib
 from hafjax import train
 from tests import helpers
@@ -218,7 +220,7 @@ def test_a_tree_frame_needs_its_width():
   'change, error, message',
   [
     ({'method.gamma': -2.0}, frames.FrameError, 'gamma must be .* got -2.0'),
-    ({'hierarchy': 'nowhere'}, hierarchy_lib.HierarchyError, 'nowhere'),
+    ({'hierarchy': 'nowhere'}, config_lib.ConfigError, 'nowhere'),
     # An MLP of width 256 has room for the frame; a narrow one has not.
     ({'top': 'pool', 'model': 'convnet'}, None, ''),
   ],
@@ -233,3 +235,49 @@ def test_frames_are_checked_before_training(change, error, message, tmp_path):
   with pytest.raises(error, match=message):
     train.train_and_evaluate(config, tmp_path)
   assert not list(tmp_path.iterdir()), 'a bad run left files'
+
+
+@pytest.mark.parametrize(
+  'words, expected',
+  [
+    ('--config.num_epochs=3 --config.ks[0]=2 --config.lr.backbone 1', []),
+    ('--workdir=x --config.flip', []),
+    (
+      '--config.nmu_epochs=3 --config.method.gama=2 --config.lr.x.y=1',
+      ["'nmu_epochs' .*'num_epochs'", "'method.gama' .*'gamma'", 'lr.x.y'],
+    ),
+  ],
+)
+def test_misspelt_overrides_are_all_told(words, expected):
+  command = ['main', '--config=configs/quickstart.py', *words.split()]
+  found = overrides.problems(command)
+  assert len(found) == len(expected)
+  for sentence, words in zip(found, expected, strict=True):
+    assert re.search(words, sentence)
+
+
+@pytest.mark.parametrize(
+  'given, words',
+  [
+    ('configs/quickstrt.py', 'no file configs/quickstrt.py'),
+    ('configs/quickstart.py:haframme', "no variant 'haframme'; there are haf"),
+  ],
+)
+def test_configs_that_there_are_not(given, words):
+  (found,) = overrides.problems(['main', f'--config={given}'])
+  assert words in found
+
+
+def test_what_a_config_cannot_know_is_told_at_once_too(tmp_path):
+  config = helpers.tiny_config(
+    **{
+      'eval.rules': ('crmx',),
+      'init_from': str(tmp_path / 'weights.npz'),
+      'collapse.layers': ('nose',),
+    }
+  )
+  with pytest.raises(config_lib.ConfigError) as caught:
+    train.train_and_evaluate(config, tmp_path / 'run')
+  for words in ("'crmx'", 'weights.npz', "'nose'"):
+    assert words in str(caught.value)
+  assert not (tmp_path / 'run').exists()

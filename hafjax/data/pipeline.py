@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run's data: its splits, and which examples make up a step."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
 
 from absl import flags
@@ -91,6 +91,31 @@ class DataSet:
     splits = self.splits | dict(train=train.take(chosen))
     return dataclasses.replace(self, splits=splits)
 
+  def decoded(self, config: Mapping) -> 'DataSet':
+    """With splits of files that are small enough decoded, once for all.
+
+    Args:
+      config: the group `input`, see `configs/common.py`.
+
+    Raises:
+      DataError: if an image cannot be read, or the result cannot be kept.
+    """
+    small = {
+      name: split
+      for name, split in self.splits.items()
+      if isinstance(split, images.Files)
+      and not split.are_streams
+      and not (name == 'train' and split.how.random_crop)
+    }
+    limit = config.get('memory_gib', 0) * 2**30
+    if sum(split.nbytes for split in small.values()) > limit:
+      return self
+    folder = images.cache_folder(config.get('cache_dir', ''))
+    splits = self.splits | {
+      name: images.decoded(split, folder, name) for name, split in small.items()
+    }
+    return dataclasses.replace(self, splits=splits)
+
   def preprocess(self, images, key=None):
     """Examples to what the network sees; images augmented if there is a key."""
     if images.ndim == 2:
@@ -104,7 +129,12 @@ class DataSet:
 
 
 def load(config) -> DataSet:
-  """Reads the data set that a config names.
+  """Reads the data set that a config names, see `listed`, and decodes it."""
+  return listed(config).decoded(config.get('input', {}))
+
+
+def listed(config) -> DataSet:
+  """Reads the data set that a config names; images in files are only listed.
 
   Args:
     config: the fields of its section on data, see `configs/common.py`, and the
@@ -127,7 +157,6 @@ def load(config) -> DataSet:
       'Nothing is left to validate on, for no class has a second training '
       'example: give a val split, or more examples.'
     )
-  splits = _decoded(splits, config.get('input', {}))
   kind = config.distance or spec.distance
   if kind in hierarchy_lib.KINDS:
     distances = hierarchy.distances(kind)
@@ -206,24 +235,6 @@ def _statistics(config, spec, train: sources.Split):
       )
     found.append(values)
   return tuple(found)
-
-
-def _decoded(splits: dict, config) -> dict:
-  """Splits of files that are small enough, decoded once for all."""
-  limit = config.get('memory_gib', 0) * 2**30
-  small = {
-    name: split
-    for name, split in splits.items()
-    if isinstance(split, images.Files)
-    and not split.are_streams
-    and not (name == 'train' and split.how.random_crop)
-  }
-  if sum(split.nbytes for split in small.values()) > limit:
-    return splits
-  folder = images.cache_folder(config.get('cache_dir', ''))
-  return splits | {
-    name: images.decoded(split, folder, name) for name, split in small.items()
-  }
 
 
 def training_order(num_examples: int, batch_size: int, seed: int):
