@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run tells while it goes: speed, ETA, and TensorBoard's scalars."""
 
+from collections.abc import Callable
 import contextlib
 import os
 import time
@@ -78,15 +79,46 @@ class Progress:
     )
 
 
-def tensorboard(folder: str | os.PathLike):
-  """A CLU writer of TensorBoard events."""
-  from clu import metric_writers
+class Curves:
+  """TensorBoard's curves, by CLU, as far as they can be written.
 
-  if not processes.is_first():
-    return metric_writers.MultiWriter([])
-  return metric_writers.AsyncMultiWriter(
-    [metric_writers.SummaryWriter(os.fspath(folder))]
-  )
+  The log holds the same figures: a run goes on without curves.
+  """
+
+  def __init__(self, folder: str | os.PathLike):
+    from clu import metric_writers
+
+    self._folder, self._writer = os.fspath(folder), None
+
+    def start():
+      writer = metric_writers.SummaryWriter(self._folder)
+      self._writer = metric_writers.AsyncMultiWriter([writer])
+
+    if processes.is_first():
+      self._try(start)
+
+  def write(self, step: int, values: dict[str, float]):
+    """Adds a point to each curve."""
+    if self._writer is not None:
+      self._try(lambda: self._writer.write_scalars(step, values))
+
+  def flush(self):
+    """Returns when everything is written."""
+    if self._writer is not None:
+      self._try(self._writer.flush)
+
+  def _try(self, write: Callable):
+    try:
+      write()
+    except Exception as error:  # TensorFlow's own kinds, not imported here.
+      self._writer = None
+      reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+      logging.warning(
+        "TensorBoard's curves cannot be written in %s (%s): the run goes on "
+        'without; metrics.jsonl has them all.',
+        self._folder,
+        reason,
+      )
 
 
 def profiler(folder: str | os.PathLike, first: int, steps: int):

@@ -217,7 +217,7 @@ def _train(config, run, experiment, data, backbone) -> dict:
     totals = trainer.totals(found)
     logging.info('Continuing %s at step %d.', run.folder, start)
   run.rewind_log(start)
-  writer = progress_lib.tensorboard(run.folder)
+  curves = progress_lib.Curves(run.folder)
   num_steps, batch_size = experiment.num_steps, config.batch_size
   num_train = len(data.splits['train'])
   batches = device.training_batches(batch_size, config.seed, start, num_steps)
@@ -259,7 +259,7 @@ def _train(config, run, experiment, data, backbone) -> dict:
             **found,
           )
         )
-        writer.write_scalars(step, found)
+        curves.write(step, found)
         logging.info(
           'epoch %.4g/%d: train loss %.4f, top-1 %.4f; validation top-1 %.4f, '
           'mistake severity %.3f',
@@ -273,14 +273,14 @@ def _train(config, run, experiment, data, backbone) -> dict:
         if step in watched:
           for record in collapse_records(geometry, state, config):
             run.log(record, 'collapse')
-            writer.write_scalars(step, _curve(record))
+            curves.write(step, _curve(record))
         # Logged first: a kill in between repeats the log's line, and
         # rewinding drops it.
         run.save(step, state, found['val_top1'])
         totals = trainer.totals()
       if stop:
         _stop(run, step, signals)
-  writer.flush()
+  curves.flush()
   run.wait()
 
   results = dict(

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every method, on even and on ragged trees: it learns, and scores classes."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -81,6 +83,31 @@ def test_steps_lower_the_loss(variant, tree, kind):
   assert np.isfinite(history).all()
   assert history[1] < history[0] and history[-1] < history[1]
   assert scores.shape == (tree.num_classes,) * 2 and np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize('variant', [*common.VARIANTS, *common.THEORY])
+def test_features_without_a_direction_are_harmless(variant):
+  """Zeros, as from dead units, some or all; and very long ones."""
+  tree, config = TREES['ragged'], config_of(variant)
+  task = task_for(config, tree)
+  method = methods.build(task, **config)
+  labels = jnp.arange(tree.num_classes)
+  shape = (tree.num_classes, task.feature_dim)
+  random = jax.random.normal(jax.random.key(0), shape)
+  variables = method.head.init(jax.random.key(1), random)
+  params = variables.pop('params', {})
+
+  @jax.jit
+  @functools.partial(jax.value_and_grad, argnums=(0, 1))
+  def gradients(features, params):
+    outputs = method.head.apply({'params': params, **variables}, features)
+    scores = method.scores(outputs)
+    return method.loss(outputs, labels, 0.5).mean() + 0 * scores.sum()
+
+  for features in (0 * random, random.at[::2].set(0), 1e4 * random):
+    found = gradients(features, params)
+    for array in jax.tree.leaves(found):
+      assert np.isfinite(array).all()
 
 
 # --- Parameters --------------------------------------------------------------

@@ -412,3 +412,19 @@ def test_zeros_of_both_signs_are_ties():
   np.testing.assert_array_equal(
     metrics.hops(scores, np.zeros(2, int), tree.distances()), [1, 1]
   )
+
+
+@pytest.mark.parametrize('labels', [[0, 0, 0], [2, 2, 1]])
+def test_classes_without_examples_make_no_nan(labels):
+  tree = hierarchy_lib.load_hierarchy('quickstart')
+  rng = np.random.default_rng(0)
+  scores = rng.standard_normal((3, tree.num_classes)).astype(np.float32)
+  found = metrics.evaluate(scores, np.array(labels), tree)
+  for name, value in found.items():
+    assert np.isfinite(value).all(), name
+  right = metrics.evaluate(
+    np.eye(tree.num_classes, dtype=np.float32)[labels], np.array(labels), tree
+  )
+  # Without a mistake there is no severity: 0, and not 0 / 0.
+  for name, value in right.items():
+    assert np.isfinite(value).all(), name
