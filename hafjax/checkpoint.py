@@ -198,7 +198,7 @@ class Workdir:
         or there is no run and none may start.
     """
     self.folder = pathlib.Path(folder).absolute()
-    self._lock = None
+    self._lock = self._manager = None
     run_file = self.folder / 'run.json'
     if run_file.exists():
       recorded = read_json(run_file)
@@ -343,7 +343,7 @@ class Workdir:
     except CheckpointError:
       raise
     except Exception as error:  # Orbax and TensorStore raise many kinds.
-      saved = self.steps() if hasattr(self, '_manager') else []
+      saved = self.steps() if self._manager else []
       raise CheckpointError(
         f'{what} cannot be written in {self.folder} ({_reason(error)}). '
         + (

@@ -148,9 +148,13 @@ class Trainer:
   ):
     """A step on a batch; state and totals are consumed."""
     if self._step is None:
-      self._step = self._program.compile(state, totals, images, labels)
-      self.memory = self._memory()
+      self.compile(state, totals, images, labels)
     return self._step(state, totals, images, labels)
+
+  def compile(self, *args):
+    """For arguments like a step's, or their shapes, types and places."""
+    self._step = self._program.compile(*args)
+    self.memory = self._memory()
 
   def _memory(self) -> dict[str, int]:
     found = self._step.memory_analysis()

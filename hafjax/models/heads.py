@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hafjax import frames
+from hafjax import mesh
 
 
 class Linear(nn.Module):
@@ -117,6 +118,9 @@ class Fixed(nn.Module):
         f'have {features.shape[-1]}: they must be the same.'
       )
     features = features.astype(jnp.float32)
+    if not isinstance(given, frames.DenseFrame):
+      # No rows to split over devices.
+      features = mesh.over_all(features)
     frame = self.variable('frame', 'frame', single, given).value
     return dict(features=features, logits=frame.logits(features), frame=frame)
 
