@@ -26,7 +26,7 @@ from hafjax.data import features
 from hafjax.data import pipeline
 from hafjax.data import sources
 from hafjax.report import __main__ as report_command
-from hafjax.report import sections
+from hafjax.report.sections import tiles
 
 DIM = 12
 TREE = hierarchy_lib.load_hierarchy('quickstart')
@@ -241,7 +241,7 @@ def test_a_head_trains_is_measured_and_reported(folder, tmp_path):
   page = next(run.rglob('*.html')).read_text()
   part = page.split('<section id="severe">')[1].split('</section>')[0]
   # Paths of the worst mistakes, without pictures.
-  assert part.count('<figure class="tile">') == min(sections._TILES, wrong) > 0
+  assert part.count('<figure class="tile">') == min(tiles.NUM_TILES, wrong) > 0
   assert '<img' not in part and 'predicted:' in part
   # Measured again from the files.
   again = evaluate.evaluate_run(run, data_dir=str(folder))

@@ -1,0 +1,141 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What sections are made of, and sentences that several have."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import functools
+import os
+
+import numpy as np
+
+from hafjax import hierarchy as hierarchy_lib
+from hafjax.report import markup
+from hafjax.report import pictures
+from hafjax.report import runs as runs_lib
+
+# Methods whose pictures are unfolded.
+_UNFOLDED = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Pooled:
+  """Test images of several seeds of a method: class indices, int[N]."""
+
+  seeds: tuple[int, ...]
+  labels: np.ndarray
+  predictions: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+  """What sections are made of.
+
+  Attributes:
+    methods: runs by name.
+    hierarchy: of their classes.
+    gallery: where pictures go.
+    split: of the tables, 'test' or 'val'.
+    baseline: name or variant that the others are compared with.
+  """
+
+  methods: Mapping[str, Sequence[runs_lib.Run]]
+  hierarchy: hierarchy_lib.Hierarchy
+  gallery: markup.Gallery
+  split: str
+  baseline: str
+
+  @functools.cached_property
+  def runs(self) -> list[runs_lib.Run]:
+    return [run for group in self.methods.values() for run in group]
+
+  @functools.cached_property
+  def looks(self) -> dict[str, pictures.Style]:
+    return pictures.styles(list(self.methods))
+
+  @functools.cached_property
+  def pooled(self) -> dict[str, Pooled]:
+    """Predictions of the methods that have some."""
+    found = {}
+    for name, group in self.methods.items():
+      arrays = {run.seed: self.arrays(run) for run in group}
+      arrays = {seed: read for seed, read in arrays.items() if read}
+      if arrays:
+        found[name] = Pooled(
+          tuple(arrays),
+          *(
+            np.concatenate([read[key] for read in arrays.values()])
+            for key in ('labels', 'predictions')
+          ),
+        )
+    return found
+
+  def arrays(self, run: runs_lib.Run, *names: str) -> dict | None:
+    """See `runs.predictions`."""
+    return runs_lib.predictions(run, self.hierarchy.num_classes, names)
+
+  def first_with(self, name: str, *names: str):
+    """Yields (method, run, arrays) of each method's first run that has one."""
+    for method, group in self.methods.items():
+      for run in group:
+        arrays = self.arrays(run, name, *names)
+        if arrays and name in arrays:
+          yield method, run, arrays
+          break
+
+
+def seeds_of(seeds: Sequence[int]) -> str:
+  return f'seed{"s" * (len(seeds) > 1)} {", ".join(map(str, seeds))}'
+
+
+def missing(context: Context, file: str) -> str:
+  """A sentence on the runs that lack a file; '' where all have it."""
+  lacking = [run for run in context.runs if not (run.folder / file).exists()]
+  if not lacking:
+    return ''
+  count, total = len(lacking), len(context.runs)
+  folder = os.path.commonpath([run.folder for run in lacking])
+  who = 'No run has' if count == total else f'{count} of {total} runs have no'
+  return (
+    f'{who} {markup.code(file)}; '
+    f'{markup.code(runs_lib.evaluate_command(folder))} makes it.'
+  )
+
+
+def lacking(array: str) -> str:
+  """A sentence where files are there and an array is in none of them."""
+  return (
+    f'No {markup.code(runs_lib.PREDICTIONS)} holds {markup.code(array)}: '
+    '<code>python -m hafjax.evaluate --workdir=...</code> writes it.'
+  )
+
+
+def note(*sentences: str) -> str:
+  return markup.paragraph(*sentences, kind='note')
+
+
+def folded(parts: Mapping[str, str]) -> list[str]:
+  """Content by method, unfolded where there are few."""
+  return [
+    markup.details(markup.text(name), content, len(parts) <= _UNFOLDED)
+    for name, content in parts.items()
+  ]
+
+
+def signed(value: float, decimals: int) -> str:
+  """A number with its sign, as it is set in text."""
+  return f'{value:+.{decimals}f}'.replace('-', '−')
+
+
+def grid(parts: Sequence[str]) -> str:
+  return f'<div class="grid">{"".join(parts)}</div>\n'
+
+
+def matrix_dpi(num_classes: int) -> float:
+  """Of a matrix: a pixel a class at least, up to a thousand classes."""
+  return float(np.clip(0.26 * num_classes, 130, 260))
+
+
+def labelled(context, row) -> str:
+  look = context.looks.get(row)
+  return (markup.swatch(look) if look else '') + markup.escape(row)

@@ -1,0 +1,239 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Curves of training and of collapse."""
+
+from collections.abc import Sequence
+
+from absl import logging
+import numpy as np
+
+from hafjax.report import markup
+from hafjax.report import pictures
+from hafjax.report import runs as runs_lib
+from hafjax.report.sections import context as context_lib
+
+_TRAINING = {
+  'train_loss': (
+    'training loss',
+    "The loss of each method; two methods' do not compare.",
+  ),
+  'val_top1': (
+    'validation top-1',
+    'Share of images that are right: up is good.',
+  ),
+  'val_mistake_severity': (
+    'validation severity of mistakes',
+    'Mean height of the lowest common ancestor over mistakes: down is good.',
+  ),
+}
+
+# Key -> (title, how to read it); the first six are shown without a click. What
+# is measured is defined in hafjax.collapse.
+_COLLAPSE = {
+  'deviation_mean': (
+    'deviation of class means, mean',
+    'Over pairs of classes, how far the cosine of their centred means is from '
+    "its target (that of the method's frame, or else of the simplex ETF): 0 is "
+    'collapse.',
+  ),
+  'deviation_std': (
+    'deviation of class means, standard deviation',
+    'Spread over pairs of the cosine less its target: 0 is collapse.',
+  ),
+  'self_duality': (
+    'self-duality',
+    'Squared distance of the classifier from the centred class means, both '
+    'scaled to length 1: 0 is collapse (NC3).',
+  ),
+  'nc1': (
+    'NC1',
+    'Variation within classes beside that between them: 0 is collapse.',
+  ),
+  'nc2_frame': (
+    'NC2, frame',
+    'Distance of the inner products of class means from those of the frame, '
+    'both scaled to length 1: 0 is collapse.',
+  ),
+  'nc4': (
+    'NC4',
+    'Share of images for which the classifier chooses the nearest class mean: '
+    '1 is collapse.',
+  ),
+  'nc2_etf': (
+    'NC2, simplex ETF',
+    'As NC2, of centred class means from a simplex ETF.',
+  ),
+  'nc2_orthogonal': ('NC2, orthogonal', 'As NC2, from an orthogonal frame.'),
+  'predicted_nc2_means': (
+    'NC2, predicted',
+    'As NC2, from the class means that the theory of linear layers predicts '
+    'for these decays and class sizes.',
+  ),
+  'predicted_nc2_classifier': (
+    'NC2 of the classifier, predicted',
+    'Likewise of its rows.',
+  ),
+  'predicted_nc3': (
+    'NC3, predicted',
+    'Likewise of the products of rows with class means.',
+  ),
+  'nc1_svd': (
+    'NC1, by singular values',
+    'As NC1, in the leading directions between classes only.',
+  ),
+  'nc1_quotient': (
+    'NC1, quotient of traces',
+    'Variance within classes over that between them: 0 is collapse.',
+  ),
+  'nc1_cdnv': (
+    'NC1, class-distance normalised variance',
+    'Variance of two classes over the squared distance of their means, mean '
+    'over pairs: 0 is collapse.',
+  ),
+  'raw_deviation_mean': (
+    'deviation, not centred, mean',
+    'As the deviation, of class means as they are.',
+  ),
+  'raw_deviation_std': (
+    'deviation, not centred, standard deviation',
+    'As the deviation, of class means as they are.',
+  ),
+  'classifier_deviation_mean': (
+    'deviation of the classifier, mean',
+    "As the deviation, of the classifier's rows; 0 where they are fixed.",
+  ),
+  'classifier_deviation_std': (
+    'deviation of the classifier, standard deviation',
+    "As the deviation, of the classifier's rows; 0 where they are fixed.",
+  ),
+  'raw_self_duality': (
+    'self-duality, not centred',
+    'As self-duality, of class means as they are.',
+  ),
+  'bias_relation': (
+    'bias and mean of features',
+    "How far the classifier's bias is from undoing the features' mean: 0 is "
+    'collapse.',
+  ),
+  'class_norm_variation': (
+    'lengths of class means, variation',
+    'Standard deviation over mean of the lengths of centred class means: 0 '
+    'where all are as long.',
+  ),
+  'feature_norm_mean': ('length of features, mean', 'Over training images.'),
+  'feature_norm_std': (
+    'length of features, standard deviation',
+    'Over training images.',
+  ),
+}
+_FIRST = 6
+
+
+def curve(
+  histories: Sequence[Sequence[dict]], key: str
+) -> pictures.Curve | None:
+  """Mean and extremes over seeds of a value by epoch, None where it is not."""
+  by_epoch = {}
+  for history in histories:
+    # What was measured again counts once, as it was last.
+    last = {
+      record['epoch']: record[key]
+      for record in history
+      if isinstance(record.get(key), int | float) and 'epoch' in record
+    }
+    for epoch, value in last.items():
+      by_epoch.setdefault(epoch, []).append(value)
+  if not by_epoch:
+    return None
+  epochs = sorted(by_epoch)
+  values = [by_epoch[epoch] for epoch in epochs]
+  return pictures.Curve(
+    *map(
+      np.array,
+      (epochs, *([f(v) for v in values] for f in (np.mean, np.min, np.max))),
+    )
+  )
+
+
+def _curves(context, histories, panels, folder, log=()) -> list[str]:
+  """A picture for each key that any method has."""
+  found = []
+  for key, (title, reading) in panels.items():
+    curves = {name: curve(runs, key) for name, runs in histories.items()}
+    curves = {name: line for name, line in curves.items() if line}
+    if curves:
+      logging.info('Drawing %s by epoch.', title)
+      figure = pictures.curve_picture(
+        curves, context.looks, title, key.startswith(log)
+      )
+      looks = {name: context.looks[name] for name in curves}
+      found.append(
+        context.gallery.picture(f'{folder}_{key}', figure, reading, looks)
+      )
+  return found
+
+
+def training(context: context_lib.Context) -> str:
+  """Loss, accuracy and severity by epoch."""
+  histories = {
+    name: [runs_lib.read_lines(run.folder / runs_lib.METRICS) for run in group]
+    for name, group in context.methods.items()
+  }
+  parts = _curves(context, histories, _TRAINING, 'training', ('train_loss',))
+  if not parts:
+    return context_lib.note(
+      'No run has a <code>metrics.jsonl</code> with these values; training '
+      'writes it: <code>python -m hafjax.main --config=... --workdir=...'
+      '</code>.'
+    )
+  return (
+    context_lib.note(
+      'Lines are means over seeds, bands go from the lowest seed to the '
+      'highest. A line is missing where a value is no number.'
+    )
+    + markup.legend(context.looks)
+    + context_lib.grid(parts)
+  )
+
+
+def collapse(context: context_lib.Context) -> str:
+  """Measures of neural collapse by epoch."""
+  histories = {
+    name: [
+      [
+        record
+        for record in runs_lib.read_lines(run.folder / runs_lib.COLLAPSE)
+        if record.get('layer', 'features') == 'features'
+        and record.get('split', 'train') == 'train'
+      ]
+      for run in group
+    ]
+    for name, group in context.methods.items()
+  }
+  missing = context_lib.note(context_lib.missing(context, runs_lib.COLLAPSE))
+  panels = list(_COLLAPSE.items())
+  log = ('nc1', 'feature_norm')
+  first = _curves(context, histories, dict(panels[:_FIRST]), 'collapse', log)
+  more = _curves(context, histories, dict(panels[_FIRST:]), 'collapse', log)
+  if not first + more:
+    return missing or context_lib.note(
+      f'No {markup.code(runs_lib.COLLAPSE)} has measures of the features of '
+      'training images: <code>python -m hafjax.evaluate --workdir=...</code> '
+      'writes them.'
+    )
+  content = (
+    context_lib.note(
+      'How far the features of training images have collapsed to their '
+      "class means, and these to the simplex ETF or to the method's own "
+      'frame. Lines are means over seeds, bands go from the lowest seed to '
+      'the highest.'
+    )
+    + missing
+    + markup.legend(context.looks)
+    + context_lib.grid(first)
+  )
+  if more:
+    content += markup.details(
+      f'More measures ({len(more)})', context_lib.grid(more)
+    )
+  return content

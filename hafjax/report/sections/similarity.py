@@ -1,0 +1,74 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Similarities of classes, side by side."""
+
+from absl import logging
+import numpy as np
+
+from hafjax import frames
+from hafjax import hierarchy as hierarchy_lib
+from hafjax import pictures as frame_pictures
+from hafjax.report import mistakes
+from hafjax.report import runs as runs_lib
+from hafjax.report.sections import context as context_lib
+
+# Of the similarity beside classifiers that are learned: that of HAFrame's
+# figures for CIFAR-100.
+_GAMMA = 2.0
+
+
+def similarities(context: context_lib.Context) -> str:
+  """Cosines of class means beside their target."""
+  parts = {
+    method: _similarity(context, method, run, arrays)
+    for method, run, arrays in context.first_with('class_means', 'frame')
+  }
+  missing = context_lib.note(context_lib.missing(context, runs_lib.PREDICTIONS))
+  if not parts:
+    return missing or context_lib.note(context_lib.lacking('class_means'))
+  return (
+    context_lib.note(
+      'Cosines between the mean features of classes, in tree order, beside '
+      'those that the method aims at. Blocks along the diagonal are the '
+      'groups of the hierarchy; the more alike the two matrices, the more '
+      'of the target was learned.'
+    )
+    + missing
+    + ''.join(context_lib.folded(parts))
+  )
+
+
+def _similarity(context, method, run, arrays) -> str:
+  logging.info('Drawing the similarities of %s.', method)
+  config = run.record['config']
+  if 'frame' in arrays:
+    goal, centred = mistakes.cosines(arrays['frame']), False
+    words = 'the rows of its own frame'
+  else:
+    kind = run.results.get('distance')
+    kind = kind if kind in hierarchy_lib.KINDS else 'lca_height'
+    gamma = config.get('method', {}).get('gamma', _GAMMA)
+    goal = frames.similarity(context.hierarchy, gamma, kind=kind)
+    centred = True
+    words = (
+      f'the hierarchy-aware similarity (γ = {gamma:g}), which this method was '
+      'not told'
+    )
+  found = mistakes.cosines(arrays['class_means'], centred)
+  pairs = ~np.eye(len(goal), dtype=bool)
+  error = (found - goal)[pairs]
+  figure = frame_pictures.similarity_picture(
+    {'class means': found, 'target': goal}, context.hierarchy
+  )
+  caption = (
+    f'Seed {run.seed}. Left: {"centred " * centred}class means of test images; '
+    f'right: {words}. Over pairs of classes they are '
+    f'{np.abs(error).mean():.3f} apart in the mean; left less right has a '
+    f'standard deviation of {error.std():.3f}.'
+  )
+  return context.gallery.picture(
+    f'similarity_{method}',
+    figure,
+    caption,
+    raster_dpi=context_lib.matrix_dpi(len(goal)),
+  )
