@@ -14,6 +14,7 @@ import numpy as np
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import pictures as frame_pictures
+from hafjax import run_files
 from hafjax.report import markup
 from hafjax.report import mistakes
 from hafjax.report import pictures
@@ -538,7 +539,7 @@ def curve(
     last = {
       record['epoch']: record[key]
       for record in history
-      if isinstance(record.get(key), int | float) and 'epoch' in record
+      if run_files.is_number(record.get(key)) and _is_epoch(record.get('epoch'))
     }
     for epoch, value in last.items():
       by_epoch.setdefault(epoch, []).append(value)
@@ -552,6 +553,10 @@ def curve(
       (epochs, *([f(v) for v in values] for f in (np.mean, np.min, np.max))),
     )
   )
+
+
+def _is_epoch(value) -> bool:
+  return run_files.is_number(value) and math.isfinite(value)
 
 
 def _curves(context, histories, panels, folder, log=()) -> list[str]:
@@ -674,7 +679,11 @@ def _similarity(context, method, run, arrays) -> str:
     kind = run.results.get('distance')
     kind = kind if kind in hierarchy_lib.KINDS else 'lca_height'
     gamma = config.get('method', {}).get('gamma', _GAMMA)
-    goal = frames.similarity(context.hierarchy, gamma, kind=kind)
+    try:
+      goal = frames.similarity(context.hierarchy, gamma, kind=kind)
+    except frames.FrameError as error:
+      file = run.folder / 'run.json'
+      raise runs_lib.ReportError(f'{file}: {error}') from error
     centred = True
     words = (
       f'the hierarchy-aware similarity (γ = {gamma:g}), which this method was '
