@@ -10,7 +10,7 @@ from typing import Any
 
 from hafjax.hierarchy import checks
 
-# Of the rule 'selective': a curve, as lists of one length.
+# Of the rule 'selective', as lists of one length.
 _CURVE = ('threshold', 'coverage', 'risk')
 
 _KINDS = {
@@ -74,24 +74,24 @@ def check_results(results: Any):
 
 
 def _check_metrics(found: dict, where: str):
+  """Numbers by name; or, by thresholds, lists of numbers among them."""
+  size = 0
+  if 'threshold' in found and 'top1' not in found:
+    need(found, **dict.fromkeys(_CURVE, list))
+    size = len(found['threshold'])
+    if not is_number(found.get('area')):
+      raise RunFileError(f'is damaged: {where} has no area')
   for name, value in found.items():
-    if name not in _CURVE and not is_number(value):
+    if not is_number(value) and not (size and _is_row(value, size)):
       raise RunFileError(
         f'is damaged: {where} has {checks.quote(value)} as '
         f'{checks.quote(name)}, which is no number'
       )
-  if any(name in found for name in _CURVE):
-    curve = [found.get(name) for name in _CURVE]
-    if 'area' not in found or not _is_curve(curve):
-      raise RunFileError(
-        f'is damaged: {where} has no numbers {", ".join(_CURVE)}, as many of '
-        'each, with their area'
-      )
 
 
-def _is_curve(lists: list) -> bool:
+def _is_row(value: Any, size: int) -> bool:
   return (
-    all(isinstance(values, list) and values for values in lists)
-    and len(set(map(len, lists))) == 1
-    and all(map(is_number, sum(lists, [])))
+    isinstance(value, list)
+    and len(value) == size
+    and all(map(is_number, value))
   )
