@@ -68,7 +68,8 @@ def _native(array: np.ndarray) -> np.ndarray:
   dtype = array.dtype.newbyteorder('=')
   if dtype.kind == 'f' and dtype.itemsize > 8:
     dtype = np.float64
-  with np.errstate(over='ignore'):  # What is too large is told as infinite.
+  # What is too large is told as infinite.
+  with np.errstate(over='ignore', invalid='ignore'):
     return array.astype(dtype, copy=False)
 
 

@@ -9,7 +9,7 @@ APPNOTE 6.3 of zip archives.
 
 import math
 import os
-from typing import IO
+from typing import IO, Any
 import zipfile
 import zlib
 
@@ -102,6 +102,19 @@ def load_archive(
   except _FAILURES as error:
     raise ArrayError(messages.reason(error)) from error
   return found
+
+
+def real(values: Any) -> np.ndarray:
+  """Values as float64; raises ValueError or TypeError if they are no numbers.
+
+  NumPy itself would read texts, and leave out imaginary parts.
+  """
+  array = np.asarray(values)
+  if array.dtype.kind not in 'biufO':
+    raise TypeError(f'they are of type {array.dtype}')
+  # What is too large becomes infinite.
+  with np.errstate(over='ignore', invalid='ignore'):
+    return np.asarray(array, np.float64)
 
 
 def _check_sizes(archive: zipfile.ZipFile, size: int):

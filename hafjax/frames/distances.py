@@ -41,10 +41,10 @@ def check_distances(
       first such entry.
   """
   try:
-    matrix = np.asarray(distances, np.float64)
+    matrix = npy.real(distances)
   except (TypeError, ValueError) as error:
     raise FrameError(
-      f'Distances must be a matrix of numbers: {error}.'
+      f'Distances must be a matrix of numbers: {messages.reason(error)}.'
     ) from error
   if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
     raise FrameError(f'Distances must be square, got shape {matrix.shape}.')

@@ -68,7 +68,7 @@ def feature_dim(
 def _read(file: str, tree: hierarchy_lib.Hierarchy) -> np.ndarray:
   """Unit rows from a file."""
   try:
-    vectors = np.asarray(npy.load(file), np.float64)
+    vectors = npy.real(npy.load(file))
   except (OSError, ValueError, TypeError) as error:
     raise base.MethodError(
       f'The embeddings {file} cannot be read as a .npy file of numbers: '
