@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
+from hafjax.report import pictures
+from hafjax.report import sections
 from tests import fuzzing
 from tests import strategies
 
@@ -317,6 +319,34 @@ def test_parts_that_share_their_bytes(folder):
   with at_most(20):
     bomb = whole[:entry] + index + whole[end : end + 8] + record + bytes(2)
     assert not fuzzing.check(target, folder, bomb)
+
+
+# --- Numbers that are hard to draw --------------------------------------------
+
+
+@pytest.mark.parametrize('log', [False, True])
+@pytest.mark.parametrize(
+  'values',
+  [
+    [1e308, -1e308, math.nan, 5],
+    [math.inf, math.inf],
+    [math.nan],
+    [5e-324, 1e300, 1],
+    [2**62, -(2**62), 0],
+  ],
+)
+@pytest.mark.parametrize('key', ['epoch', 'loss'])
+def test_every_curve_is_drawn(key, values, log):
+  history = [
+    dict({'epoch': i, 'loss': i + 1} | {key: v}) for i, v in enumerate(values)
+  ]
+  curve = sections.curve([history], 'loss')
+  if curve:
+    looks = pictures.styles(['a'])
+    figure = pictures.curve_picture({'a': curve}, looks, 'loss', log)
+    assert pictures.encoded(figure, 'png').startswith(b'\x89PNG')
+  else:
+    assert key == 'epoch'
 
 
 # --- Files that would do something --------------------------------------------

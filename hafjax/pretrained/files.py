@@ -153,6 +153,8 @@ def _read_torch(file: pathlib.Path) -> dict[str, np.ndarray]:
       'read that would run code from the file: save its state_dict alone, or '
       'convert it to .safetensors.'
     ) from error
+  except OSError:
+    raise
   except Exception as error:  # Its machine for pickles raises anything.
     raise _damaged(file, error) from error
   while isinstance(found, dict) and any(
@@ -174,21 +176,23 @@ def _read_torch(file: pathlib.Path) -> dict[str, np.ndarray]:
 _WRAPPERS = ('state_dict', 'model', 'teacher')
 
 
-def _as_numpy(file, name, tensor) -> np.ndarray:
+def _as_numpy(file: pathlib.Path, name: str, tensor) -> np.ndarray:
   import torch
 
   tensor = tensor.detach()
-  if tensor.layout != torch.strided or tensor.device.type != 'cpu':
-    raise _damaged(file, f'{checks.quote(name)} is no plain tensor')
-  # Strides of zero make much of little.
-  if tensor.nbytes > file.stat().st_size:
-    raise _damaged(file, f'{checks.quote(name)} is larger than the file')
-  if tensor.dtype == torch.bfloat16:
-    return tensor.float().numpy().astype(_BFLOAT16)
   try:
+    # Strides of zero make much of little.
+    if tensor.nbytes > file.stat().st_size:
+      raise TypeError('it is larger than the file')
+    if tensor.dtype == torch.bfloat16:
+      return tensor.float().numpy().astype(_BFLOAT16)
     return tensor.numpy()
-  except (RuntimeError, TypeError) as error:  # Quantised, or of eight bits.
-    raise _damaged(file, error) from error
+  # Of kinds that NumPy does not know: sparse, quantised, of eight bits, ...
+  except (NotImplementedError, RuntimeError, TypeError) as error:
+    raise PretrainedError(
+      f'{file}: tensor {checks.quote(name)} cannot be used '
+      f'({messages.reason(error)}): save it as a plain one of float32.'
+    ) from error
 
 
 def _damaged(file, why) -> PretrainedError:

@@ -528,6 +528,9 @@ _COLLAPSE = {
 }
 _FIRST = 6
 
+# What matplotlib finds ticks for, and no run gets near.
+_LARGEST = 1e100
+
 
 def curve(
   histories: Sequence[Sequence[dict]], key: str
@@ -550,13 +553,19 @@ def curve(
   return pictures.Curve(
     *map(
       np.array,
-      (epochs, *([f(v) for v in values] for f in (np.mean, np.min, np.max))),
+      (epochs, *(_drawn(f, values) for f in (np.mean, np.min, np.max))),
     )
   )
 
 
 def _is_epoch(value) -> bool:
-  return run_files.is_number(value) and math.isfinite(value)
+  return run_files.is_number(value) and abs(value) < _LARGEST
+
+
+def _drawn(function, values) -> list[float]:
+  """A function of each row; NaN, which is not drawn, if it is too large."""
+  found = map(function, values)
+  return [value if abs(value) < _LARGEST else math.nan for value in found]
 
 
 def _curves(context, histories, panels, folder, log=()) -> list[str]:
