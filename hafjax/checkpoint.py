@@ -20,7 +20,7 @@ writes, but for checkpoints, of which each writes what its devices hold; they
 share the directory.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 import contextlib
 import fcntl
 import hashlib
@@ -36,7 +36,11 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from hafjax import interruption
+from hafjax import json_files
+from hafjax import messages
 from hafjax import processes
+from hafjax import run_files
+from hafjax.hierarchy import checks
 
 # Fields that say where and how to run, not what the run is. The files of a
 # hierarchy and of first weights may move: the class paths, and the hash of the
@@ -76,13 +80,19 @@ def write_json(file: pathlib.Path, value):
   os.replace(temporary, file)
 
 
-def read_json(file: pathlib.Path):
+def _read_json(file: pathlib.Path, check: Callable):
+  """What a file holds, if `check` does not raise RunFileError."""
   try:
-    return json.loads(file.read_text())
-  except ValueError as error:
-    raise CheckpointError(
-      f'{file} is damaged ({error}): restore it, or use a new --workdir.'
-    ) from error
+    found = json_files.read(file)
+    check(found)
+    return found
+  except (OSError, json_files.JsonError) as error:
+    problem = f'cannot be read ({messages.reason(error)})'
+  except run_files.RunFileError as error:
+    problem = str(error)
+  raise CheckpointError(
+    f'{file} {problem}: restore it, or use a new --workdir.'
+  )
 
 
 def read_record(folder: str | os.PathLike) -> dict:
@@ -94,7 +104,7 @@ def read_record(folder: str | os.PathLike) -> dict:
   file = pathlib.Path(folder) / 'run.json'
   if not file.exists():
     raise CheckpointError(f'{folder} holds no run: {file.name} is missing.')
-  return read_json(file)
+  return _read_json(file, run_files.check_record)
 
 
 def is_new(folder: str | os.PathLike) -> bool:
@@ -145,14 +155,6 @@ def _digest(file: str) -> str:
     return ''
 
 
-def _reason(error: Exception) -> str:
-  """The first line of what a library says, shortened."""
-  if isinstance(error, OSError) and error.strerror:
-    return error.strerror
-  line = (str(error).strip() or type(error).__name__).splitlines()[0]
-  return line if len(line) <= 160 else line[:157] + '...'
-
-
 def _bound(record: dict) -> dict:
   """A record without what may change."""
   config = record['config'].items()
@@ -165,14 +167,26 @@ def _differences(old, new, name='') -> list[str]:
   if isinstance(old, dict) and isinstance(new, dict):
     found = []
     for key in sorted(old.keys() | new.keys()):
-      inner = f'{name}.{key}' if name else key
+      key_words = messages.printable(key, 60)
+      inner = f'{name}.{key_words}' if name else key_words
       found += _differences(old.get(key), new.get(key), inner)
     return found
   if old == new:
     return []
   if isinstance(old, list) and len(str(old)) > 80:
     return [f'{name} (the hierarchy)' if name == 'classes' else name]
-  return [f'{name} (was {old!r}, now {new!r})']
+  was, now = (checks.quote(value, 80) for value in (old, new))
+  return [f'{name} (was {was}, now {now})']
+
+
+def _listed(differences: list[str], most: int = 5) -> str:
+  more = len(differences) - most
+  return ', '.join(differences[:most]) + (f' and {more} more' * (more > 0))
+
+
+def _check_results(results):
+  run_files.check_results(results)
+  run_files.need(results, best_step=int)
 
 
 class Workdir:
@@ -201,7 +215,7 @@ class Workdir:
     self._lock = self._manager = None
     run_file = self.folder / 'run.json'
     if run_file.exists():
-      recorded = read_json(run_file)
+      recorded = read_record(self.folder)
       if 'training_data' not in recorded:
         # Of before it was told.
         record = record | dict(training_data=None)
@@ -211,7 +225,7 @@ class Workdir:
       if differences:
         raise CheckpointError(
           f'{self.folder} holds a run that differs in '
-          f'{", ".join(differences)}: use another --workdir, or the settings '
+          f'{_listed(differences)}: use another --workdir, or the settings '
           'that it was started with.'
         )
     elif not create:
@@ -261,11 +275,11 @@ class Workdir:
         continue  # Orbax is, or was, writing it.
       try:
         for name in _METADATA:
-          json.loads((folder / name).read_text())
-      except (OSError, ValueError) as error:
+          json_files.read(folder / name)
+      except (OSError, json_files.JsonError) as error:
         problem = (
           f'The checkpoint of step {folder.name} in {self.folder} cannot be '
-          f'read ({_reason(error)})'
+          f'read ({messages.reason(error)})'
         )
         if not put_aside:
           raise CheckpointError(
@@ -285,7 +299,7 @@ class Workdir:
   def results(self) -> dict | None:
     """What came out, or None while the run is not done."""
     file = self.folder / 'results.json'
-    return read_json(file) if file.exists() else None
+    return _read_json(file, _check_results) if file.exists() else None
 
   def claim(self):
     """Makes sure that no other process trains here until this one ends.
@@ -345,7 +359,8 @@ class Workdir:
     except Exception as error:  # Orbax and TensorStore raise many kinds.
       saved = self.steps() if self._manager else []
       raise CheckpointError(
-        f'{what} cannot be written in {self.folder} ({_reason(error)}). '
+        f'{what} cannot be written in {self.folder} '
+        f'({messages.reason(error)}). '
         + (
           f'The run is saved up to step {saved[-1]}: '
           if saved
@@ -384,8 +399,8 @@ class Workdir:
     except Exception as error:  # Orbax and TensorStore raise many kinds.
       raise CheckpointError(
         f'The checkpoint of step {step} in {self.folder} cannot be read '
-        f'({_reason(error)}): bring its files back, or train again in a new '
-        '--workdir.'
+        f'({messages.reason(error)}): bring its files back, or train again in '
+        'a new --workdir.'
       ) from error
 
   def restore_latest(self, state) -> tuple[int, object, dict] | None:
@@ -461,17 +476,19 @@ class Workdir:
       CheckpointError: if another line is damaged.
     """
     file = self.folder / f'{name}.jsonl'
-    lines = file.read_text().splitlines() if file.exists() else []
-    records = []
-    for number, line in enumerate(lines, 1):
-      try:
-        records.append(json.loads(line))
-      except ValueError as error:
-        if number < len(lines):
-          raise CheckpointError(
-            f'{file}, line {number} is damaged: take the line out, or use a '
-            'new --workdir.'
-          ) from error
+    try:
+      records = json_files.read_lines(file)
+      for number, record in enumerate(records, 1):
+        if not run_files.is_number(record.get('step')):
+          raise json_files.JsonError(f'line {number} has no step')
+    except OSError as error:
+      raise CheckpointError(
+        f'{file} cannot be read: {messages.reason(error)}.'
+      ) from error
+    except json_files.JsonError as error:
+      raise CheckpointError(
+        f'{file}, {error}: take the line out, or use a new --workdir.'
+      ) from error
     return records
 
   def rewind_log(self, step: int):

@@ -31,7 +31,9 @@ from hafjax import device as device_lib
 from hafjax import geometry as geometry_lib
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import measure
+from hafjax import messages
 from hafjax import metrics
+from hafjax import npy
 from hafjax import report
 from hafjax import train
 from hafjax.experiment import make_experiment
@@ -46,19 +48,29 @@ class EvaluationError(ValueError):
 
 def _arrays(file: str) -> tuple[np.ndarray, np.ndarray]:
   try:
-    with np.load(file, allow_pickle=False) as arrays:
-      found = dict(arrays)
-  except Exception as error:  # NumPy has a kind for every way to be damaged.
+    found = npy.load_archive(file)
+  except (OSError, npy.ArrayError) as error:
     raise EvaluationError(
-      f'{file} cannot be read as an .npz file of plain arrays: {error}'
+      f'{file} cannot be read as an .npz file of plain arrays: '
+      f'{messages.reason(error)}.'
     ) from error
   missing = [name for name in ('scores', 'labels') if name not in found]
   if missing:
     raise EvaluationError(
       f'{file} has no array {missing[0]!r}: it needs scores [N, K] and labels '
-      f'[N], and has {", ".join(found) or "none"}.'
+      f'[N], and has {messages.quoted(found) or "none"}.'
     )
   return found['scores'], found['labels']
+
+
+def _native(array: np.ndarray) -> np.ndarray:
+  """In a type that JAX has: of this machine's byte order, 8 bytes at most."""
+  dtype = array.dtype.newbyteorder('=')
+  if dtype.kind == 'f' and dtype.itemsize > 8:
+    dtype = np.float64
+  # What is too large is told as infinite.
+  with np.errstate(over='ignore', invalid='ignore'):
+    return array.astype(dtype, copy=False)
 
 
 def _are_probabilities(scores: np.ndarray) -> bool:
@@ -98,6 +110,7 @@ def evaluate_scores(
     raise EvaluationError(
       f'{file}: scores must be floating-point numbers, got {scores.dtype}.'
     )
+  scores, labels = _native(scores), _native(labels)
   if not np.isfinite(scores).all():
     rows = np.flatnonzero(~np.isfinite(scores).all(axis=1))
     raise EvaluationError(
@@ -181,10 +194,12 @@ def evaluate_run(
       records += train.collapse_records(geometry, restored, config)
 
     def key(record):
-      return record['step'], record['split'], record['layer']
+      # Of before there were others.
+      split, layer = record.get('split', 'train'), record.get('layer')
+      return record['step'], split, layer or 'features'
 
     # What training has logged of other steps stays.
-    new = set(map(key, records))
+    new = list(map(key, records))
     records += [r for r in run.history('collapse') if key(r) not in new]
     run.rewrite(sorted(records, key=lambda r: r['step']), 'collapse')
     results = run.results() | dict(distance=data.kind)

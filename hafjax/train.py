@@ -15,6 +15,7 @@ from hafjax import device as device_lib
 from hafjax import geometry as geometry_lib
 from hafjax import interruption
 from hafjax import measure
+from hafjax import messages
 from hafjax import pretrained
 from hafjax import progress as progress_lib
 from hafjax import report
@@ -145,7 +146,13 @@ def recorded_config(workdir: str, **changes):
       f'config.{missing[0]}. Write it there ("" for the default), or train '
       'again.'
     )
-  return config_dict.ConfigDict(config)
+  try:
+    return config_dict.ConfigDict(config)
+  except (KeyError, TypeError, ValueError) as error:  # Of impossible names.
+    raise checkpoint.CheckpointError(
+      f'The config in {workdir}/run.json is damaged '
+      f'({messages.reason(error)}): restore it, or train again.'
+    ) from error
 
 
 def _companions(rules, config, data) -> dict:

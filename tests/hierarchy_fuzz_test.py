@@ -5,7 +5,6 @@
 Never another exception, a hang, or anything done but reading.
 """
 
-import datetime
 import json
 import pathlib
 import re
@@ -18,49 +17,31 @@ import pytest
 from hafjax import hierarchy
 from hafjax.hierarchy import builders
 from hafjax.hierarchy import files
+from tests import fuzzing
 from tests import strategies
 
 HierarchyError = hierarchy.HierarchyError
 
 FORMATS = sorted(files.FORMATS)
-# What the formats give a meaning to, and what texts may trip over.
 PIECES = st.one_of(
-  st.sampled_from(
-    [
-      *('/', '\\/', '\t', ',', '"', '""', "'", "''", '(', ')', '[', ']', '{'),
-      *('}', ':', ';', '#', '\n', '\r\n', '\r', ' ', 'root', 'a', 'class 1'),
-      *('[&class=0]', '[&class=99999999999]', '"name"', '"children"', 'null'),
-      *('"classes"', '-1e999', 'NaN', '9' * 5000, '\\ud800', '\\u0000', '()'),
-      *('\0', '\ufeff', '\u2028', '\x85', '(' * 3000, '[' * 3000, '{"a":' * 99),
-      *('../', '__import__("os")', '!!python/object', '%s', '{0}', 'é'),
-    ]
-  ).map(str.encode),
+  st.sampled_from(fuzzing.PIECES['hierarchy']),
   st.text(max_size=5).map(lambda text: text.encode('utf-8', 'surrogatepass')),
   st.binary(max_size=5),
 )
 
 
 @st.composite
-def damaged(draw, form: str) -> bytes:
-  """Draws a valid file of a format with a few changes."""
+def written(draw, form: str) -> bytes:
+  """Draws a valid file of a format."""
   tree = draw(strategies.trees(max_nodes=10))
   try:
-    content = files.FORMATS[form].write(tree).encode()
+    return files.FORMATS[form].write(tree).encode()
   except HierarchyError:  # Edges that share names.
-    content = b'root\ta\na\tb\na\tc\nroot\td\n'
-  for _ in range(draw(st.integers(1, 4))):
-    start = draw(st.integers(0, len(content)))
-    end = draw(st.integers(start, min(len(content), start + 12)))
-    kind = draw(st.sampled_from(['replace', 'insert', 'delete', 'repeat']))
-    if kind == 'delete':
-      content = content[:start] + content[end:]
-    elif kind == 'repeat':
-      content = content[:end] + content[start:]
-    elif kind == 'insert':
-      content = content[:start] + draw(PIECES) + content[start:]
-    else:
-      content = content[:start] + draw(PIECES) + content[end:]
-  return content
+    return b'root\ta\na\tb\na\tc\nroot\td\n'
+
+
+def damaged(form: str) -> st.SearchStrategy[bytes]:
+  return strategies.damaged(written(form), PIECES)
 
 
 def _texts() -> st.SearchStrategy[bytes]:
@@ -73,15 +54,9 @@ def _check(folder: pathlib.Path, content: bytes, form: str) -> None:
   file = folder / 'fuzzed'
   file.write_bytes(content)
   try:
-    tree = hierarchy.load_hierarchy(file, form)
+    fuzzing.read_hierarchy(form, file)
   except HierarchyError as error:
     _check_message(str(error), file)
-    return
-  assert tree.num_classes >= 1
-  assert tree.height >= 1
-  list(hierarchy.summary(tree))
-  hierarchy.save_hierarchy(tree, folder / 'again.json')
-  assert hierarchy.load_hierarchy(folder / 'again.json') == tree
 
 
 def _check_message(message: str, file: pathlib.Path) -> None:
@@ -91,42 +66,32 @@ def _check_message(message: str, file: pathlib.Path) -> None:
   assert len(message) < len(str(file)) + 600
 
 
-def _fuzz(max_examples: int):
-  # Generous, for a busy machine; what hangs is still found.
-  return hypothesis.settings(
-    max_examples=max_examples, deadline=datetime.timedelta(seconds=20)
-  )
-
-
 @pytest.fixture
 def folder(tmp_path_factory):
   return tmp_path_factory.mktemp('fuzz')
 
 
-_SHARED_FOLDER = hypothesis.HealthCheck.function_scoped_fixture
-
-
 @pytest.mark.parametrize('form', FORMATS)
 class TestFiles:
   @hypothesis.given(data=st.data())
-  @hypothesis.settings(_fuzz(200), suppress_health_check=[_SHARED_FOLDER])
+  @hypothesis.settings(fuzzing.settings(200))
   def test_damaged(self, folder, form, data):
     _check(folder, data.draw(damaged(form)), form)
 
   @hypothesis.given(content=st.one_of(_texts(), st.binary(max_size=50)))
-  @hypothesis.settings(_fuzz(100), suppress_health_check=[_SHARED_FOLDER])
+  @hypothesis.settings(fuzzing.settings(100))
   def test_any_text(self, folder, form, content):
     _check(folder, content, form)
 
   @pytest.mark.slow
   @hypothesis.given(data=st.data())
-  @hypothesis.settings(_fuzz(2_000), suppress_health_check=[_SHARED_FOLDER])
+  @hypothesis.settings(fuzzing.settings(2_000))
   def test_damaged_at_length(self, folder, form, data):
     _check(folder, data.draw(damaged(form)), form)
 
   @pytest.mark.slow
   @hypothesis.given(content=st.one_of(_texts(), st.binary(max_size=200)))
-  @hypothesis.settings(_fuzz(2_000), suppress_health_check=[_SHARED_FOLDER])
+  @hypothesis.settings(fuzzing.settings(2_000))
   def test_any_text_at_length(self, folder, form, content):
     _check(folder, content, form)
 
@@ -163,20 +128,7 @@ LEVELS = ('manufacturer', 'family', 'variant')
 CATEGORY = dict(
   dict.fromkeys(builders.RANKS, 'group'), id=0, name='class', other=[1]
 )
-JSON_VALUES = st.recursive(
-  st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)
-  ),
-  lambda inner: st.one_of(
-    st.lists(inner, max_size=4),
-    st.dictionaries(
-      st.one_of(st.sampled_from(sorted(CATEGORY)), st.text(max_size=3)),
-      inner,
-      max_size=4,
-    ),
-  ),
-  max_leaves=10,
-)
+JSON_VALUES = strategies.json_values(sorted(CATEGORY))
 
 
 @st.composite
@@ -194,7 +146,7 @@ def categories(draw):
 
 class TestBuilders:
   @hypothesis.given(content=st.one_of(categories(), JSON_VALUES))
-  @hypothesis.settings(_fuzz(200), suppress_health_check=[_SHARED_FOLDER])
+  @hypothesis.settings(fuzzing.settings(200))
   def test_inaturalist19(self, folder, content):
     file = folder / 'categories.json'
     file.write_text(json.dumps(content))
@@ -217,7 +169,7 @@ class TestBuilders:
     order=st.one_of(st.none(), st.lists(st.sampled_from('xyz')), JSON_VALUES),
     root=st.one_of(st.none(), st.sampled_from(['r', 'a', '', 1])),
   )
-  @hypothesis.settings(_fuzz(200))
+  @hypothesis.settings(fuzzing.settings(200))
   def test_columns(self, rows, order, root):
     try:
       builders.from_columns(rows, order, root)
@@ -233,7 +185,7 @@ class TestBuilders:
     root=st.one_of(st.none(), st.sampled_from('abcd')),
     collapse=st.booleans(),
   )
-  @hypothesis.settings(_fuzz(300))
+  @hypothesis.settings(fuzzing.settings(300))
   def test_wordnet(self, edges, wnids, root, collapse):
     try:
       tree = builders.from_wordnet(wnids, edges, None, root, collapse)
@@ -255,7 +207,7 @@ class TestBuilders:
       max_size=4,
     )
   )
-  @hypothesis.settings(_fuzz(200), suppress_health_check=[_SHARED_FOLDER])
+  @hypothesis.settings(fuzzing.settings(200))
   def test_fgvc_aircraft(self, folder, lines):
     names = ('variants', *(f'images_{level}_train' for level in LEVELS))
     for name, text in zip(names, lines, strict=True):

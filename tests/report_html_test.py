@@ -28,10 +28,11 @@ from hafjax.report import page
 from hafjax.report import pictures
 from hafjax.report import runs as runs_lib
 from hafjax.report import sections
+from tests import run_files
 from tests import strategies
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-TREE = hierarchy_lib.load_hierarchy('fashion_mnist')
+TREE = run_files.TREE
 # Names that would be markup, formulas or glyphs that are not there.
 HOSTILE = hierarchy_lib.Hierarchy.from_paths(
   [
@@ -56,106 +57,13 @@ ANCHORS = [
 # --- Runs by hand ------------------------------------------------------------
 
 
-def metrics_of(labels, predictions, tree):
-  heights = tree.distances()[labels, predictions]
-  wrong = heights > 0
-  return {
-    'loss': 0.5,
-    'top1': float(1 - wrong.mean()),
-    'top5': 0.99,
-    'mistake_severity': float(heights[wrong].mean()) if wrong.any() else 0.0,
-    'hier_dist@1': float(heights.mean()),
-    'ece': 0.03,
-  }
-
-
-def epochs_of(count, rng, **values):
-  """Lines of JSON, in which values fall towards zero."""
-  return ''.join(
-    json.dumps(
-      {'step': 10 * epoch, 'epoch': float(epoch)}
-      | {
-        key: value
-        if isinstance(value, str)
-        else value / epoch + 0.02 * rng.random()
-        for key, value in values.items()
-      }
-    )
-    + '\n'
-    for epoch in range(1, count + 1)
-  )
-
-
-def make_run(
-  folder, variant, seed, tree=TREE, per_class=6, without=(), **config
-):
-  """Writes all the files of a run, but for some; returns its predictions."""
-  rng = np.random.default_rng([seed, *variant.encode()])
-  num_classes = tree.num_classes
-  labels = np.repeat(np.arange(num_classes), per_class).astype(np.int32)
-  guesses = rng.integers(0, num_classes, len(labels))
-  predictions = np.where(rng.random(len(labels)) < 0.7, labels, guesses)
-  predictions = predictions.astype(np.int32)
-  heights = tree.distances()[labels, predictions]
-  severe = np.argsort(-heights, kind='stable')[: min(20, (heights > 0).sum())]
-  frame = frames.haframe(tree, 2.0, seed=seed)
-  arrays = dict(
-    labels=labels,
-    predictions=predictions,
-    confidences=rng.random(len(labels)).astype(np.float32),
-    class_means=frame + 0.03 * rng.standard_normal(frame.shape),
-    severe=severe.astype(np.int32),
-    severe_images=rng.integers(
-      0, 256, (len(severe), 8, 8, 1 + 2 * (seed % 2))
-    ).astype(np.uint8),
-  )
-  if variant != 'cross_entropy':
-    arrays['frame'] = frame
-  found = metrics_of(labels, predictions, tree)
-  files = {
-    'run.json': json.dumps(
-      dict(
-        config=dict(
-          variant=variant,
-          seed=seed,
-          dataset='synthetic',
-          method=dict(name=variant),
-          num_epochs=4,
-        )
-        | config,
-        classes=tree.paths(sep='\t'),
-      )
-    ),
-    'results.json': json.dumps(
-      dict(method=variant, variant=variant, seed=seed, test=found, val=found)
-    ),
-    'metrics.jsonl': epochs_of(
-      4, rng, train_loss=2.0, val_top1=0.5, val_mistake_severity=1.5
-    ),
-    'collapse.jsonl': epochs_of(
-      4,
-      rng,
-      split='train',
-      layer='features',
-      nc1=3.0,
-      nc1_svd=3.0,
-      deviation_mean=0.3,
-      self_duality=0.9,
-    ),
-  }
-  folder.mkdir(parents=True)
-  for name in files.keys() - set(without):
-    (folder / name).write_text(files[name])
-  if 'predictions.npz' not in without:
-    np.savez(folder / 'predictions.npz', **arrays)
-  return arrays
-
-
 def make_runs(
   folder, variants=('haframe', 'cross_entropy'), seeds=(0, 1), **kw
 ):
   return {
-    (variant, seed): make_run(folder / variant / str(seed), variant, seed, **kw)
+    (variant, seed): run_files.make_run(
+      folder / variant / str(seed), variant, seed, **kw
+    )
     for variant in variants
     for seed in seeds
   }
@@ -261,7 +169,7 @@ def names_of(runs):
 
 def test_runs_are_found_once_in_order(tmp_path):
   make_runs(tmp_path, ('b', 'a'), (10, 9), **SMALL)
-  make_run(
+  run_files.make_run(
     tmp_path / 'a' / '11', 'a', 11, tree=HOSTILE, without=('results.json',)
   )
   # Folders of checkpoints are not searched.
@@ -306,7 +214,7 @@ def damaged(name, content):
 
 def other_tree(folder):
   shutil.rmtree(folder)
-  make_run(folder, 'a', 1, tree=TREE)
+  run_files.make_run(folder, 'a', 1, tree=TREE)
 
 
 def arrays_with(**changed):
@@ -470,10 +378,10 @@ def test_the_same_files_give_the_same_bytes(tmp_path):
 
 def test_the_comparison_is_of_common_seeds(tmp_path):
   for seed in (0, 1, 2):
-    make_run(tmp_path / f'a{seed}', 'a', seed, **SMALL)
+    run_files.make_run(tmp_path / f'a{seed}', 'a', seed, **SMALL)
   for seed in (1, 2, 3):
-    make_run(tmp_path / f'b{seed}', 'b', seed, **SMALL)
-  make_run(tmp_path / 'c', 'c', 1, **SMALL)
+    run_files.make_run(tmp_path / f'b{seed}', 'b', seed, **SMALL)
+  run_files.make_run(tmp_path / 'c', 'c', 1, **SMALL)
   runs = runs_lib.find([tmp_path])
   top1 = {
     (run.name, run.seed): 100 * run.results['test']['top1'] for run in runs
@@ -500,7 +408,7 @@ def test_clear_differences_have_a_verdict(tmp_path):
   for variant, lift in (('a', 0.0), ('b', 0.1)):
     for seed in range(4):
       folder = tmp_path / variant / str(seed)
-      make_run(folder, variant, seed, **SMALL)
+      run_files.make_run(folder, variant, seed, **SMALL)
       results = json.loads((folder / 'results.json').read_text())
       results['test'] |= {
         'top1': 0.5 + lift + 0.01 * seed + 0.001 * lift * seed,
@@ -546,7 +454,7 @@ def test_rules_and_columns_that_all_rows_have(tmp_path):
 
 def test_names_are_text_and_missing_files_are_said(tmp_path):
   make_runs(tmp_path, ('a',), (0,), **SMALL)
-  make_run(
+  run_files.make_run(
     tmp_path / 'b',
     'b$&<i>',
     0,
@@ -573,9 +481,9 @@ def test_names_are_text_and_missing_files_are_said(tmp_path):
 
 
 def test_runs_that_are_not_seeds_of_one_thing_are_marked(tmp_path):
-  make_run(tmp_path / '0', 'a', 0, num_epochs=4, **SMALL)
-  make_run(tmp_path / '1', 'a', 1, num_epochs=5, **SMALL)
-  make_run(tmp_path / '2', 'b', 1, num_epochs=6, **SMALL)
+  run_files.make_run(tmp_path / '0', 'a', 0, num_epochs=4, **SMALL)
+  run_files.make_run(tmp_path / '1', 'a', 1, num_epochs=5, **SMALL)
+  run_files.make_run(tmp_path / '2', 'b', 1, num_epochs=6, **SMALL)
   text = written([tmp_path], tmp_path)
   assert 'they differ in <code>num_epochs</code>' in text
   assert '<b>6</b> (b)' in text
@@ -642,7 +550,7 @@ def test_frequent_mistakes_are_listed(full):
 
 
 def test_collapse_of_other_layers_is_not_that_of_features(tmp_path):
-  make_run(tmp_path / 'a', 'a', 0, **SMALL)
+  run_files.make_run(tmp_path / 'a', 'a', 0, **SMALL)
   file = tmp_path / 'a' / 'collapse.jsonl'
   file.write_text('{"epoch": 1.0, "layer": "level3", "nc1": 1.0}\n')
   text = written([tmp_path], tmp_path)

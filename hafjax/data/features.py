@@ -13,12 +13,12 @@ order, `class_names` says which: an array in train.npz, or class_names.npy.
 """
 
 import pathlib
-import zipfile
-import zlib
 
 import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
+from hafjax import messages
+from hafjax import npy
 from hafjax.data import sources
 
 SPLITS = ('train', 'val', 'test')
@@ -103,12 +103,12 @@ def _split(folder: pathlib.Path, split: str):
   """(file, arrays by name) of a split, None if there is no such split."""
   archive = folder / f'{split}.npz'
   if archive.exists():
-    arrays = dict(_load(archive))
+    arrays = _load(archive)
     missing = {'features', 'labels'} - arrays.keys()
     if missing:
       raise sources.DataError(
         f'{archive} has no array {min(missing)!r}: it needs features [N, d] '
-        f'and labels [N], and has {", ".join(arrays) or "none"}.'
+        f'and labels [N], and has {messages.quoted(arrays) or "none"}.'
       )
     return archive, arrays
   files = {
@@ -129,23 +129,12 @@ def _split(folder: pathlib.Path, split: str):
 
 def _load(file: pathlib.Path, mmap_mode: str | None = None):
   try:
-    # Never pickles: they run what is in them.
-    found = np.load(file, mmap_mode=mmap_mode, allow_pickle=False)
-    if isinstance(found, np.ndarray) != (file.suffix == '.npy'):
-      raise ValueError(f'what is in it is no {file.suffix} file')
-    if file.suffix == '.npy':
-      return found
-    with found:
-      return {name: found[name] for name in found}
-  except (
-    OSError,
-    ValueError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-  ) as error:
+    if file.suffix == '.npz':
+      return npy.load_archive(file)
+    return npy.load(file, mmap_mode)
+  except (OSError, npy.ArrayError) as error:
     raise sources.DataError(
-      f'{file} cannot be read as plain NumPy arrays: {error}.'
+      f'{file} cannot be read as plain NumPy arrays: {messages.reason(error)}.'
     ) from error
 
 
@@ -201,8 +190,7 @@ def _indices(file, labels, class_names, hierarchy) -> np.ndarray:
     if len(unknown):
       raise sources.DataError(
         f'{file}: {len(unknown):,} labels are no classes of the hierarchy: '
-        f'{", ".join(map(repr, unknown[:5].tolist()))}'
-        f'{", ..." if len(unknown) > 5 else ""}.'
+        f'{messages.quoted(unknown.tolist())}.'
       )
     order = np.argsort(tree_names)
     found = order[np.searchsorted(tree_names, labels, sorter=order)]
@@ -220,5 +208,8 @@ def _indices(file, labels, class_names, hierarchy) -> np.ndarray:
     )
   if class_names is None:
     return labels.astype(np.int32)
-  table = sources.class_table(tuple(class_names.tolist()), hierarchy)
+  try:
+    table = sources.class_table(tuple(class_names.tolist()), hierarchy)
+  except sources.DataError as error:
+    raise sources.DataError(f'{file}, class_names: {error}') from error
   return table[labels]

@@ -3,7 +3,6 @@
 """Folders of images: the user's own, and the layouts that data sets come in."""
 
 from collections.abc import Iterable, Mapping
-import json
 import os
 import pathlib
 
@@ -11,8 +10,11 @@ from absl import logging
 import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
+from hafjax import json_files
+from hafjax import messages
 from hafjax.data import images
 from hafjax.data import sources
+from hafjax.hierarchy import checks
 
 SPLITS = ('train', 'val', 'test')
 
@@ -175,7 +177,9 @@ def _lines(file: pathlib.Path) -> list[str]:
   try:
     lines = file.read_text(encoding='utf-8').splitlines()
   except (OSError, UnicodeDecodeError) as error:
-    raise sources.DataError(f'{file} cannot be read: {error}.') from error
+    raise sources.DataError(
+      f'{file} cannot be read: {messages.reason(error)}.'
+    ) from error
   return [line.strip() for line in lines if line.strip()]
 
 
@@ -184,7 +188,7 @@ def _check_there(files: list[str], file: pathlib.Path):
   if missing:
     raise sources.DataError(
       f'{file} lists {len(files):,} images, and {len(missing):,} of them are '
-      f'not there, {missing[0]} for one.'
+      f'not there, {messages.printable(missing[0], 300)} for one.'
     )
 
 
@@ -283,9 +287,10 @@ def _annotated(root: pathlib.Path, file: pathlib.Path):
       (os.path.join(root, paths[a['image_id']]), int(a['category_id']))
       for a in content['annotations']
     ]
-  except (KeyError, TypeError, ValueError) as error:
+  except (KeyError, OverflowError, TypeError, ValueError) as error:
     raise sources.DataError(
-      f'{file} is not in the layout of iNaturalist 2019 ({error!r}).'
+      f'{file} is not in the layout of iNaturalist 2019 '
+      f'({checks.quote(error, 160)}).'
     ) from error
   files = [path for path, _ in pairs]
   _check_there(files, file)
@@ -304,9 +309,10 @@ def inaturalist19_species(config_folder: str) -> dict[str, str]:
   try:
     found = found['categories'] if isinstance(found, dict) else found
     return {f'nat{int(c["id"]):04d}': str(c['name']) for c in found}
-  except (KeyError, TypeError, ValueError) as error:
+  except (KeyError, OverflowError, TypeError, ValueError) as error:
     raise sources.DataError(
-      f'{file} is not in the layout of iNaturalist 2019 ({error!r}).'
+      f'{file} is not in the layout of iNaturalist 2019 '
+      f'({checks.quote(error, 160)}).'
     ) from error
 
 
@@ -321,6 +327,8 @@ def inaturalist19_categories(
 
 def _json(file: pathlib.Path):
   try:
-    return json.loads(file.read_text(encoding='utf-8'))
-  except (OSError, ValueError) as error:
-    raise sources.DataError(f'{file} cannot be read: {error}.') from error
+    return json_files.read(file)
+  except (OSError, json_files.JsonError) as error:
+    raise sources.DataError(
+      f'{file} cannot be read: {messages.reason(error)}.'
+    ) from error

@@ -21,6 +21,7 @@ from absl import logging
 import numpy as np
 import PIL.Image
 
+from hafjax import npy
 from hafjax.data import sources
 
 SUFFIXES = ('.jpg', '.jpeg', '.png')
@@ -286,7 +287,11 @@ def decoded(split: Files, folder: pathlib.Path, name: str) -> sources.Arrays:
         'Decoding %s images of %s into %s.', f'{len(split):,}', name, file
       )
       _write(split, file)
-    return sources.Arrays(np.load(file, mmap_mode='r'), split.labels)
+    return sources.Arrays(npy.load(file, 'r'), split.labels)
+  except npy.ArrayError as error:
+    raise sources.DataError(
+      f'{file}, of decoded images, is damaged ({error}): delete it.'
+    ) from error
   except OSError as error:
     raise sources.DataError(
       f'Decoded images cannot be kept in {folder} ({error}): name another '

@@ -11,6 +11,7 @@ import pathlib
 from absl import logging
 import numpy as np
 
+from hafjax import npy
 from hafjax.data import images
 from hafjax.data import sources
 
@@ -75,10 +76,10 @@ def _labels(builder, split, source, cache) -> np.ndarray:
   key = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
   file = cache / f'labels_{key}.npy'
   try:
-    return np.load(file)
+    return npy.load(file)
   except FileNotFoundError:
     pass
-  except (OSError, ValueError, EOFError) as error:
+  except (OSError, npy.ArrayError) as error:
     logging.warning('%s is damaged (%s): read again.', file, error)
   logging.info(
     'Reading %s labels of %s, %s.', f'{len(source):,}', builder.name, split

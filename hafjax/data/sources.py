@@ -10,12 +10,17 @@ import dataclasses
 import gzip
 import math
 import pathlib
-from typing import Any
+import struct
+from typing import IO, Any
+import zlib
 
 from absl import logging
 import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
+from hafjax import messages
+from hafjax import npy
+from hafjax.hierarchy import checks
 
 # Where Debian's package dataset-fashion-mnist puts its files.
 DEBIAN_FASHION_MNIST = '/usr/share/datasets/fashion-mnist'
@@ -213,21 +218,43 @@ def read_idx(file: str | pathlib.Path) -> np.ndarray:
   opener = gzip.open if file.suffix == '.gz' else open
   try:
     with opener(file, 'rb') as stream:
-      content = stream.read()
-  except (OSError, EOFError, gzip.zlib.error) as error:
-    raise DataError(f'{file} cannot be read: {error}.') from error
-  rank = content[3] if len(content) >= 4 else 0
-  header = 4 + 4 * rank
-  if content[:3] != bytes([0, 0, _IDX_UINT8]) or not rank:
-    raise DataError(f'{file} is not an IDX file of unsigned bytes.')
-  shape = tuple(int(n) for n in np.frombuffer(content[4:header], '>u4'))
-  expected = int(np.prod(shape, dtype=object)) if len(shape) == rank else -1
-  if len(content) - header != expected:
+      shape = _idx_shape(file, stream)
+      expected = math.prod(shape)
+      # No more than can come of the file, whatever its header says.
+      most = npy.MOST_PER_BYTE * file.stat().st_size
+      content = stream.read(min(expected, most) + 1)
+  except (OSError, EOFError, zlib.error) as error:
     raise DataError(
-      f'{file} is truncated or damaged: its header announces shape {shape}, '
-      f'but {max(len(content) - header, 0)} bytes follow.'
-    )
-  return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+      f'{file} cannot be read: {messages.reason(error)}.'
+    ) from error
+  if len(content) != expected:
+    found = f'{len(content):,} bytes follow'
+    if len(content) > expected:
+      found = 'more bytes follow'
+    raise _damaged_idx(file, shape, found)
+  try:
+    return np.frombuffer(content, np.uint8).reshape(shape)
+  except ValueError as error:  # Of too many axes, or of overflowing ones.
+    raise _damaged_idx(file, shape, 'no array is so') from error
+
+
+def _idx_shape(file: pathlib.Path, stream: IO[bytes]) -> tuple[int, ...]:
+  """Reads the header of an IDX file."""
+  start = stream.read(4)
+  if len(start) < 4 or start[:3] != bytes([0, 0, _IDX_UINT8]) or not start[3]:
+    raise DataError(f'{file} is not an IDX file of unsigned bytes.')
+  rank = start[3]
+  sizes = stream.read(4 * rank)
+  if len(sizes) < 4 * rank:
+    raise DataError(f'{file} is truncated: it ends before its header does.')
+  return struct.unpack(f'>{rank}I', sizes)
+
+
+def _damaged_idx(file, shape, found: str) -> DataError:
+  return DataError(
+    f'{file} is truncated or damaged: its header announces shape '
+    f'{checks.quote(shape)}, but {found}.'
+  )
 
 
 def _idx_file(folder: pathlib.Path, name: str) -> pathlib.Path:
@@ -239,8 +266,15 @@ def has_idx(folder: str | pathlib.Path) -> bool:
   return _idx_file(pathlib.Path(folder), 'train-images-idx3-ubyte').exists()
 
 
-def idx_splits(folder: str | pathlib.Path) -> dict[str, Arrays]:
-  """MNIST-like train and test splits from a folder of four IDX files."""
+def idx_splits(
+  folder: str | pathlib.Path, num_classes: int = 10
+) -> dict[str, Arrays]:
+  """MNIST-like train and test splits from a folder of four IDX files.
+
+  Raises:
+    DataError: if a file cannot be read, two do not belong together, or labels
+      are not in 0..num_classes - 1.
+  """
   folder = pathlib.Path(folder)
   splits = {}
   for split, prefix in (('train', 'train'), ('test', 't10k')):
@@ -251,6 +285,11 @@ def idx_splits(folder: str | pathlib.Path) -> dict[str, Arrays]:
       raise DataError(
         f'{image_file} (shape {images.shape}) and {label_file} (shape '
         f'{labels.shape}) do not belong together.'
+      )
+    if labels.max(initial=0) >= num_classes:
+      raise DataError(
+        f'{label_file} has labels up to {labels.max()}, but there are '
+        f'{num_classes} classes, from 0 on.'
       )
     splits[split] = Arrays(images[..., None], labels.astype(np.int32))
   return splits
@@ -340,9 +379,7 @@ def tfds_splits(
 
 def listed(names, limit: int = 5) -> str:
   """The first few names, and how many more there are."""
-  names = sorted(names)
-  more = f' and {len(names) - limit:,} more' if len(names) > limit else ''
-  return ', '.join(map(repr, names[:limit])) + more
+  return messages.quoted(sorted(names), limit)
 
 
 def _name_differences(found, expected) -> str:
@@ -354,7 +391,7 @@ def _name_differences(found, expected) -> str:
     )
     if names
   ]
-  return '; '.join(differences) or 'the same names in another order.'
+  return f'{"; ".join(differences) or "the same names in another order"}.'
 
 
 def class_table(

@@ -65,7 +65,7 @@ def _read_fashion_mnist(hierarchy, config) -> Splits:
   names = hierarchy_lib.load_hierarchy('fashion_mnist').class_names
   folder = config.data_dir or sources.DEBIAN_FASHION_MNIST
   if sources.has_idx(folder):
-    splits = sources.idx_splits(folder)
+    splits = sources.idx_splits(folder, len(names))
   else:
     splits = sources.tfds_splits('fashion_mnist', config.data_dir)
   return sources.relabel(splits, names, hierarchy)

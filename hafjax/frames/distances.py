@@ -10,6 +10,9 @@ from jaxtyping import Float, Num
 import numpy as np
 import scipy.sparse.csgraph
 
+from hafjax import messages
+from hafjax import npy
+
 # Relative slack for distances that were measured or rounded.
 _TOLERANCE = 1e-9
 
@@ -38,10 +41,10 @@ def check_distances(
       first such entry.
   """
   try:
-    matrix = np.asarray(distances, np.float64)
+    matrix = npy.real(distances)
   except (TypeError, ValueError) as error:
     raise FrameError(
-      f'Distances must be a matrix of numbers: {error}.'
+      f'Distances must be a matrix of numbers: {messages.reason(error)}.'
     ) from error
   if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
     raise FrameError(f'Distances must be square, got shape {matrix.shape}.')
@@ -145,9 +148,8 @@ def load_distances(
   try:
     names, matrix = _read(path)
     matrix = check_distances(matrix)
-  except (OSError, ValueError, KeyError, EOFError) as error:
-    words = getattr(error, 'strerror', None) or str(error).rstrip('.')
-    raise FrameError(f'{path}: {words}.') from None
+  except (OSError, ValueError) as error:
+    raise FrameError(f'{path}: {messages.reason(error)}.') from None
   if class_names is None:
     return matrix
   if names is None:
@@ -162,8 +164,8 @@ def load_distances(
   if missing or surplus:
     raise FrameError(
       f'{path}: the classes are not those of the data: missing '
-      f'{", ".join(missing[:5]) or "none"}; unknown '
-      f'{", ".join(surplus[:5]) or "none"}.'
+      f'{messages.quoted(missing) or "none"}; unknown '
+      f'{messages.quoted(surplus) or "none"}.'
     )
   order = [names.index(name) for name in class_names]
   return matrix[np.ix_(order, order)]
@@ -172,14 +174,13 @@ def load_distances(
 def _read(path: pathlib.Path) -> tuple[list[str] | None, np.ndarray]:
   """Class names, if the file has any, and the matrix as it stands there."""
   if path.suffix == '.npy':
-    return None, np.load(path, allow_pickle=False)
+    return None, npy.load(path)
   if path.suffix == '.npz':
-    with np.load(path, allow_pickle=False) as arrays:
-      if 'distances' not in arrays:
-        raise ValueError(
-          "there is no array 'distances', only " + ', '.join(arrays.files)
-        )
-      return None, arrays['distances']
+    arrays = npy.load_archive(path)
+    if 'distances' not in arrays:
+      only = messages.quoted(arrays) or 'none'
+      raise ValueError(f"there is no array 'distances', only {only}")
+    return None, arrays['distances']
   if path.suffix != '.csv':
     raise ValueError('distances are read from .npy, .npz and .csv files')
   lines = path.read_text('utf-8-sig').splitlines()
@@ -193,7 +194,7 @@ def _read(path: pathlib.Path) -> tuple[list[str] | None, np.ndarray]:
     names, *rows = rows
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
-      raise ValueError(f'class {sorted(repeated)[0]!r} occurs twice')
+      raise ValueError(f'class {messages.quoted([min(repeated)])} occurs twice')
   width = len(names or rows[0])
   for number, row in enumerate(rows, 1):
     if len(row) != width or not all(map(_is_number, row)):

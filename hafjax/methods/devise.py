@@ -5,13 +5,13 @@
 Frome et al., NeurIPS 2013.
 """
 
-import pathlib
-
 import numpy as np
 
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
+from hafjax import messages
+from hafjax import npy
 from hafjax.methods import base
 from hafjax.methods import fixed
 from hafjax.models import heads
@@ -68,12 +68,11 @@ def feature_dim(
 def _read(file: str, tree: hierarchy_lib.Hierarchy) -> np.ndarray:
   """Unit rows from a file."""
   try:
-    vectors = np.load(pathlib.Path(file), allow_pickle=False)
-    vectors = np.asarray(vectors, np.float64)
-  except (OSError, ValueError) as error:
+    vectors = npy.real(npy.load(file))
+  except (OSError, ValueError, TypeError) as error:
     raise base.MethodError(
       f'The embeddings {file} cannot be read as a .npy file of numbers: '
-      f'{error}.'
+      f'{messages.reason(error)}.'
     ) from error
   if vectors.ndim != 2 or len(vectors) != tree.num_classes:
     raise base.MethodError(

@@ -213,7 +213,8 @@ def _single(name: str, array: np.ndarray) -> np.ndarray:
       f'{name!r} is of type {array.dtype}: weights are floating-point numbers, '
       'so convert the file to those.'
     )
-  with np.errstate(over='ignore'):  # What is too large is told below.
+  # What is too large is told below.
+  with np.errstate(over='ignore', invalid='ignore'):
     array = array.astype(np.float32)
   if not np.isfinite(array).all():
     raise PretrainedError(

@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of weights, read without running anything that is in them."""
 
-import json
 import math
 import os
 import pathlib
 import pickle
 import struct
-import zipfile
-import zlib
 
 import jax.numpy as jnp
 import numpy as np
+
+from hafjax import json_files
+from hafjax import messages
+from hafjax import npy
+from hafjax.hierarchy import checks
 
 # Unknown to NumPy.
 _BFLOAT16 = np.dtype(jnp.bfloat16)
@@ -48,7 +50,9 @@ def load(file: str | os.PathLike) -> dict[str, np.ndarray]:
   try:
     tensors = reader(file)
   except OSError as error:
-    raise PretrainedError(f'{file} cannot be read: {error}.') from error
+    raise PretrainedError(
+      f'{file} cannot be read: {messages.reason(error)}.'
+    ) from error
   if not tensors:
     raise PretrainedError(f'{file} holds no tensors.')
   return tensors
@@ -78,30 +82,37 @@ def _read_safetensors(file: pathlib.Path) -> dict[str, np.ndarray]:
   if not length or len(header) < length:
     raise _damaged(file, 'it ends before its table of tensors does')
   try:
-    table = json.loads(header)
+    table = json_files.parse(header)
     table.pop('__metadata__', None)
     tensors, stop = {}, 0
     for name, entry in table.items():
+      quoted = checks.quote(name)
       kind, shape = entry['dtype'], tuple(entry['shape'])
       begin, end = entry['data_offsets']
       if kind not in _SAFETENSORS_TYPES:
         raise PretrainedError(
-          f'{file}: tensor {name!r} is of type {kind!r}, and those that are '
-          f'read are {", ".join(_SAFETENSORS_TYPES)}.'
+          f'{file}: tensor {quoted} is of type {checks.quote(kind)}, and those '
+          f'that are read are {", ".join(_SAFETENSORS_TYPES)}.'
         )
       dtype = np.dtype(_SAFETENSORS_TYPES[kind])
       size = math.prod(shape) * dtype.itemsize
       if min((0, begin, *shape)) < 0 or end - begin != size:
-        raise ValueError(f'the table contradicts itself about {name!r}')
+        raise ValueError(f'the table contradicts itself about {quoted}')
       if end > len(data):
-        raise ValueError(f'it ends before the bytes of {name!r} do')
+        raise ValueError(f'it ends before the bytes of {quoted} do')
       tensors[name] = np.frombuffer(data[begin:end], dtype).reshape(shape)
       stop = max(stop, end)
     if stop != len(data):
       raise ValueError('there is more in it than its table says')
   except PretrainedError:
     raise
-  except (ValueError, KeyError, TypeError, AttributeError) as error:
+  except (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+  ) as error:
     raise _damaged(file, error) from error
   return tensors
 
@@ -111,16 +122,10 @@ def _read_safetensors(file: pathlib.Path) -> dict[str, np.ndarray]:
 
 def _read_npz(file: pathlib.Path) -> dict[str, np.ndarray]:
   try:
-    with np.load(file, allow_pickle=False) as arrays:
-      return {name: _without_void(arrays[name]) for name in arrays.files}
-  except (
-    ValueError,
-    AttributeError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-  ) as error:
+    arrays = npy.load_archive(file)
+  except npy.ArrayError as error:
     raise _damaged(file, error) from error
+  return {name: _without_void(array) for name, array in arrays.items()}
 
 
 def _without_void(array: np.ndarray) -> np.ndarray:
@@ -148,7 +153,9 @@ def _read_torch(file: pathlib.Path) -> dict[str, np.ndarray]:
       'read that would run code from the file: save its state_dict alone, or '
       'convert it to .safetensors.'
     ) from error
-  except (RuntimeError, ValueError, EOFError, KeyError) as error:
+  except OSError:
+    raise
+  except Exception as error:  # Its machine for pickles raises anything.
     raise _damaged(file, error) from error
   while isinstance(found, dict) and any(
     isinstance(found.get(key), dict) for key in _WRAPPERS
@@ -159,7 +166,7 @@ def _read_torch(file: pathlib.Path) -> dict[str, np.ndarray]:
   if not isinstance(found, dict):
     return {}
   return {
-    str(name): _as_numpy(tensor)
+    str(name): _as_numpy(file, str(name), tensor)
     for name, tensor in found.items()
     if isinstance(tensor, torch.Tensor)
   }
@@ -169,18 +176,29 @@ def _read_torch(file: pathlib.Path) -> dict[str, np.ndarray]:
 _WRAPPERS = ('state_dict', 'model', 'teacher')
 
 
-def _as_numpy(tensor) -> np.ndarray:
+def _as_numpy(file: pathlib.Path, name: str, tensor) -> np.ndarray:
   import torch
 
   tensor = tensor.detach()
-  if tensor.dtype == torch.bfloat16:
-    return tensor.float().numpy().astype(_BFLOAT16)
-  return tensor.numpy()
+  try:
+    # Strides of zero make much of little.
+    if tensor.nbytes > file.stat().st_size:
+      raise TypeError('it is larger than the file')
+    if tensor.dtype == torch.bfloat16:
+      return tensor.float().numpy().astype(_BFLOAT16)
+    return tensor.numpy()
+  # Of kinds that NumPy does not know: sparse, quantised, of eight bits, ...
+  except (NotImplementedError, RuntimeError, TypeError) as error:
+    raise PretrainedError(
+      f'{file}: tensor {checks.quote(name)} cannot be used '
+      f'({messages.reason(error)}): save it as a plain one of float32.'
+    ) from error
 
 
 def _damaged(file, why) -> PretrainedError:
-  first_line = str(why).partition('\n')[0].rstrip('.') or type(why).__name__
-  return PretrainedError(f'{file} is damaged ({first_line}): get it again.')
+  if isinstance(why, Exception):
+    why = messages.reason(why)
+  return PretrainedError(f'{file} is damaged ({why}): get it again.')
 
 
 _READERS = {

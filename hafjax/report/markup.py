@@ -15,6 +15,9 @@ from hafjax.report import pictures
 # Pixels an inch in HTML.
 _CSS_DPI = 96
 
+# Of a picture's file: systems take 255 bytes.
+_LONGEST_NAME = 60
+
 
 def escape(value: str) -> str:
   """Text that means itself, also as an attribute in double quotes."""
@@ -135,7 +138,7 @@ class Gallery:
     )
 
   def _stem(self, name: str) -> str:
-    base = stem = re.sub(r'\W+', '_', name).strip('_')
+    base = stem = re.sub(r'\W+', '_', name).strip('_')[:_LONGEST_NAME]
     number = 1
     while stem in self._names:
       number += 1

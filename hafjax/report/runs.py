@@ -10,16 +10,18 @@ EXPERIMENT/rate_X/VARIANT/SEED/ with an EXPERIMENT/table.json of what counts.
 import collections
 from collections.abc import Iterable, Sequence
 import dataclasses
-import json
 import os
 import pathlib
 from typing import Any
-import zipfile
 
 from absl import logging
 import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
+from hafjax import json_files
+from hafjax import messages
+from hafjax import npy
+from hafjax import run_files
 
 METRICS = 'metrics.jsonl'
 COLLAPSE = 'collapse.jsonl'
@@ -61,14 +63,16 @@ def read_json(file: pathlib.Path) -> Any:
     ReportError: if it cannot be read or is no JSON.
   """
   try:
-    return json.loads(file.read_text())
+    return json_files.read(file)
   except FileNotFoundError:
     raise ReportError(
       f'{file} is missing: restore it, or move its run elsewhere.'
     ) from None
   except OSError as error:
-    raise ReportError(f'{file} cannot be read: {error.strerror}.') from None
-  except ValueError as error:
+    raise ReportError(
+      f'{file} cannot be read: {messages.reason(error)}.'
+    ) from None
+  except json_files.JsonError as error:
     raise ReportError(
       f'{file} is damaged ({error}): restore it, or move its run elsewhere.'
     ) from None
@@ -82,23 +86,16 @@ def read_lines(file: pathlib.Path) -> list[dict]:
   Raises:
     ReportError: if another line is damaged.
   """
-  if not file.exists():
-    return []
-  lines = file.read_text().splitlines()
-  found = []
-  for number, line in enumerate(lines, 1):
-    try:
-      value = json.loads(line)
-    except ValueError:
-      value = None
-    if isinstance(value, dict):
-      found.append(value)
-    elif number < len(lines):
-      raise ReportError(
-        f'{file}, line {number} is damaged: take the line out, or move the run '
-        'elsewhere.'
-      )
-  return found
+  try:
+    return json_files.read_lines(file)
+  except OSError as error:
+    raise ReportError(
+      f'{file} cannot be read: {messages.reason(error)}.'
+    ) from None
+  except json_files.JsonError as error:
+    raise ReportError(
+      f'{file}, {error}: take the line out, or move the run elsewhere.'
+    ) from None
 
 
 # --- Finding -----------------------------------------------------------------
@@ -175,17 +172,17 @@ def _by_number(name: str):
 
 
 def _read(folder: pathlib.Path) -> Run:
-  results = read_json(folder / 'results.json')
-  record = read_json(folder / 'run.json')
-  for file, value, names in (
-    ('results.json', results, ('variant', 'seed', 'test', 'val')),
-    ('run.json', record, ('classes', 'config')),
+  found = []
+  for name, check_content in (
+    ('results.json', run_files.check_results),
+    ('run.json', run_files.check_record),
   ):
-    for name in names:
-      if not isinstance(value, dict) or name not in value:
-        raise ReportError(
-          f'{folder / file} has no {name!r}: it is not of a run of hafjax.main.'
-        )
+    found.append(read_json(folder / name))
+    try:
+      check_content(found[-1])
+    except run_files.RunFileError as error:
+      raise ReportError(f'{folder / name} {error}.') from None
+  results, record = found
   return Run(folder, results['variant'], results, record)
 
 
@@ -271,7 +268,7 @@ def hierarchy(run: Run) -> hierarchy_lib.Hierarchy:
     return hierarchy_lib.Hierarchy.from_paths(run.record['classes'], sep='\t')
   except hierarchy_lib.HierarchyError as error:
     raise ReportError(
-      f'{run.folder / "run.json"}: the classes are no hierarchy ({error})'
+      f'{run.folder / "run.json"}: the classes are no hierarchy: {error}'
     ) from None
 
 
@@ -311,12 +308,11 @@ def predictions(
   file = run.folder / PREDICTIONS
   if not file.exists():
     return None
-  wanted = dict.fromkeys(('labels', 'predictions', *names))
+  wanted = ('labels', 'predictions', *names)
   try:
-    with np.load(file) as archive:
-      found = {name: archive[name] for name in wanted if name in archive.files}
-  except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-    raise _bad(run, f'is damaged ({error})') from None
+    found = npy.load_archive(file, wanted)
+  except (OSError, npy.ArrayError) as error:
+    raise _bad(run, f'is damaged ({messages.reason(error)})') from None
   _check_predictions(run, found, num_classes)
   return found
 
@@ -341,14 +337,14 @@ def _check_predictions(run, found, num_classes):
   if not count:
     raise _bad(run, 'holds no images')
   chosen = np.size(found.get('severe', ()))
-  for name, shape, limit in (
-    ('labels', (count,), num_classes),
-    ('predictions', (count,), num_classes),
-    ('confidences', (count,), None),
-    ('class_means', (num_classes, None), None),
-    ('frame', (num_classes, None), None),
-    ('severe', (chosen,), count),
-    ('severe_images', (chosen, None, None, None), None),
+  for name, shape, kinds, limit in (
+    ('labels', (count,), 'iu', num_classes),
+    ('predictions', (count,), 'iu', num_classes),
+    ('confidences', (count,), 'f', None),
+    ('class_means', (num_classes, None), 'f', None),
+    ('frame', (num_classes, None), 'f', None),
+    ('severe', (chosen,), 'iu', count),
+    ('severe_images', (chosen, None, None, None), 'u', None),
   ):
     array = found.get(name)
     if array is None:
@@ -360,11 +356,18 @@ def _check_predictions(run, found, num_classes):
       raise _bad(
         run, f'holds {name!r} of shape {list(array.shape)}, which does not fit'
       )
-    if limit is not None and not _are_indices(array, limit):
+    if not array.size:
+      continue  # Whatever its type.
+    if array.dtype.kind not in kinds:
+      raise _bad(run, f'holds {name!r} of type {array.dtype}')
+    if limit is not None and ((array < 0) | (array >= limit)).any():
       raise _bad(run, f'holds {name!r} that are not all in 0..{limit - 1}')
+  images = found.get('severe_images')
+  if images is not None and not _are_images(images):
+    raise _bad(run, f"holds 'severe_images' that are none, {images.dtype}")
 
 
-def _are_indices(array: np.ndarray, limit: int) -> bool:
-  if not np.issubdtype(array.dtype, np.integer):
-    return not array.size
-  return bool(((array >= 0) & (array < limit)).all())
+def _are_images(array: np.ndarray) -> bool:
+  _, height, width, channels = array.shape
+  grey_or_colour = height and width and channels in (1, 3)
+  return not len(array) or bool(array.dtype == np.uint8 and grey_or_colour)

@@ -3,10 +3,12 @@
 """Curves of training and of collapse."""
 
 from collections.abc import Sequence
+import math
 
 from absl import logging
 import numpy as np
 
+from hafjax import run_files
 from hafjax.report import markup
 from hafjax.report import pictures
 from hafjax.report import runs as runs_lib
@@ -128,6 +130,9 @@ _COLLAPSE = {
 }
 _FIRST = 6
 
+# What matplotlib finds ticks for, and no run gets near.
+_LARGEST = 1e100
+
 
 def curve(
   histories: Sequence[Sequence[dict]], key: str
@@ -139,7 +144,7 @@ def curve(
     last = {
       record['epoch']: record[key]
       for record in history
-      if isinstance(record.get(key), int | float) and 'epoch' in record
+      if run_files.is_number(record.get(key)) and _is_epoch(record.get('epoch'))
     }
     for epoch, value in last.items():
       by_epoch.setdefault(epoch, []).append(value)
@@ -150,9 +155,19 @@ def curve(
   return pictures.Curve(
     *map(
       np.array,
-      (epochs, *([f(v) for v in values] for f in (np.mean, np.min, np.max))),
+      (epochs, *(_drawn(f, values) for f in (np.mean, np.min, np.max))),
     )
   )
+
+
+def _is_epoch(value) -> bool:
+  return run_files.is_number(value) and abs(value) < _LARGEST
+
+
+def _drawn(function, values) -> list[float]:
+  """A function of each row; NaN, which is not drawn, if it is too large."""
+  found = map(function, values)
+  return [value if abs(value) < _LARGEST else math.nan for value in found]
 
 
 def _curves(context, histories, panels, folder, log=()) -> list[str]:

@@ -48,7 +48,11 @@ def _similarity(context, method, run, arrays) -> str:
     kind = run.results.get('distance')
     kind = kind if kind in hierarchy_lib.KINDS else 'lca_height'
     gamma = config.get('method', {}).get('gamma', _GAMMA)
-    goal = frames.similarity(context.hierarchy, gamma, kind=kind)
+    try:
+      goal = frames.similarity(context.hierarchy, gamma, kind=kind)
+    except frames.FrameError as error:
+      file = run.folder / 'run.json'
+      raise runs_lib.ReportError(f'{file}: {error}') from error
     centred = True
     words = (
       f'the hierarchy-aware similarity (γ = {gamma:g}), which this method was '
