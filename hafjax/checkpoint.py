@@ -479,7 +479,8 @@ class Workdir:
     try:
       records = json_files.read_lines(file)
       for number, record in enumerate(records, 1):
-        if not run_files.is_number(record.get('step')):
+        step = record.get('step')
+        if not checks.is_int(step) or step < 0:
           raise json_files.JsonError(f'line {number} has no step')
     except OSError as error:
       raise CheckpointError(
