@@ -24,13 +24,13 @@ def config():
   return helpers.tiny_config('nearest_etf', log_seconds=10.0, **OVERRIDES)
 
 
-def in_two_processes(folder):
+def in_two_processes(folder, **extra):
   """Trains, or goes on, in two processes that meet at a free port."""
   with socket.socket() as probe:
     probe.bind(('localhost', 0))
     port = probe.getsockname()[1]
   synthetic = config().synthetic.items()
-  fields = OVERRIDES | {f'synthetic.{k}': v for k, v in synthetic}
+  fields = OVERRIDES | extra | {f'synthetic.{k}': v for k, v in synthetic}
   command = [
     sys.executable,
     '-m',
@@ -65,10 +65,11 @@ def test_two_processes_do_what_one_does(tmp_path):
   in_two_processes(two)
   helpers.assert_close_runs(config(), one, two)
 
-  # Begun by one process, stopped within an epoch, ended by two.
+  # Begun by one process, stopped within an epoch, ended by two, each with half
+  # of the classes on each of its devices.
   with helpers.signal_at(11), pytest.raises(interruption.Stopped):
     train.train_and_evaluate(config(), both)
-  in_two_processes(both)
+  in_two_processes(both, **{'mesh.model': 2})
   helpers.assert_close_runs(config(), one, both)
 
 
