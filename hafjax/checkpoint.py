@@ -189,6 +189,40 @@ def _check_results(results):
   run_files.need(results, best_step=int)
 
 
+def check(folder: str | os.PathLike, record: dict, create: bool = True):
+  """Makes sure that a run may be in a directory; writes nothing.
+
+  Args:
+    folder: the directory, which need not exist.
+    record: what the run is, from `describe`.
+    create: whether a new run may start there.
+
+  Raises:
+    CheckpointError: if another run's files are there, or there is no run and
+      none may start.
+  """
+  folder = pathlib.Path(folder).absolute()
+  if not (folder / 'run.json').exists():
+    if create:
+      return
+    raise CheckpointError(
+      f'{folder} holds no run to evaluate: check --workdir, or train first, '
+      'with --config.mode=train.'
+    )
+  recorded = read_record(folder)
+  if 'training_data' not in recorded:
+    # Of before it was told.
+    record = record | dict(training_data=None)
+  if record.get('init_from') == '' and 'init_from' in recorded:
+    record = record | dict(init_from=recorded['init_from'])
+  differences = _differences(_bound(recorded), _bound(record))
+  if differences:
+    raise CheckpointError(
+      f'{folder} holds a run that differs in {_listed(differences)}: use '
+      'another --workdir, or the settings that it was started with.'
+    )
+
+
 class Workdir:
   """Reads and writes a run's directory."""
 
@@ -213,35 +247,16 @@ class Workdir:
     """
     self.folder = pathlib.Path(folder).absolute()
     self._lock = self._manager = None
+    check(self.folder, record, create)
     run_file = self.folder / 'run.json'
-    if run_file.exists():
-      recorded = read_record(self.folder)
-      if 'training_data' not in recorded:
-        # Of before it was told.
-        record = record | dict(training_data=None)
-      if record.get('init_from') == '' and 'init_from' in recorded:
-        record = record | dict(init_from=recorded['init_from'])
-      differences = _differences(_bound(recorded), _bound(record))
-      if differences:
-        raise CheckpointError(
-          f'{self.folder} holds a run that differs in '
-          f'{_listed(differences)}: use another --workdir, or the settings '
-          'that it was started with.'
-        )
-    elif not create:
+    try:
+      if processes.is_first() and not run_file.exists():
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(run_file, record)
+    except OSError as error:
       raise CheckpointError(
-        f'{self.folder} holds no run to evaluate: check --workdir, or train '
-        'first, with --config.mode=train.'
-      )
-    else:
-      try:
-        if processes.is_first():
-          self.folder.mkdir(parents=True, exist_ok=True)
-          write_json(run_file, record)
-      except OSError as error:
-        raise CheckpointError(
-          f'The working directory {self.folder} cannot be written: {error}.'
-        ) from error
+        f'The working directory {self.folder} cannot be written: {error}.'
+      ) from error
     if create and self.results() is None:
       # Before anything is put aside or cleaned up: another process may be
       # writing it.

@@ -48,22 +48,27 @@ def train_and_evaluate(config, workdir: str) -> dict:
   config_lib.check(config, jax.device_count())
   data = data_lib.listed(config)
   experiment = make_experiment(config, data)
-  _, backbone, (rules, companions) = config_lib.all_of(
+  record, is_training = (
+    checkpoint.describe(config, data),
+    config.mode == 'train',
+  )
+  _, _, backbone, (rules, companions) = config_lib.all_of(
+    lambda: checkpoint.check(workdir, record, is_training),
     lambda: geometry_lib.check_layers(
       config.collapse.layers, experiment, data.image_shape
     ),
     lambda: _first_weights(config, data, workdir),
     lambda: _rules(config, data),
   )
+  # What takes long comes after everything that may be wrong.
+  data = data.decoded(config.input)
   run = checkpoint.Workdir(
     workdir,
-    checkpoint.describe(config, data),
-    create=config.mode == 'train',
+    record,
+    create=is_training,
     kept=_last_steps(config.keep_every, config, len(data.splits['train'])),
   )
   try:
-    # What takes long comes after everything that may be wrong.
-    data = data.decoded(config.input)
     if config.mode == 'eval':
       results = _evaluate_best(config, run, experiment, data)
       splits = ('test',)
