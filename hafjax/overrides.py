@@ -20,7 +20,7 @@ def problems(arguments: list[str]) -> list[str]:
   """
   given = flags.FlagValues()
   flags.DEFINE_string('config', None, '', flag_values=given)
-  others = given([arguments[0], *arguments[1:]], known_only=True)[1:]
+  others = given(arguments, known_only=True)[1:]
   if given.config is None:
     return []
   file, _, variant = given.config.partition(':')
@@ -30,7 +30,7 @@ def problems(arguments: list[str]) -> list[str]:
     config = runpy.run_path(file)['get_config'](*([variant] if variant else []))
   except ValueError as error:
     return [str(error).rstrip('.')]
-  names = [name for word in others if (name := _override(word))]
+  names = filter(None, map(_override, others))
   return [words for name in names if (words := _unknown(config, name))]
 
 

@@ -48,10 +48,8 @@ def train_and_evaluate(config, workdir: str) -> dict:
   config_lib.check(config, jax.device_count())
   data = data_lib.listed(config)
   experiment = make_experiment(config, data)
-  record, is_training = (
-    checkpoint.describe(config, data),
-    config.mode == 'train',
-  )
+  record = checkpoint.describe(config, data)
+  is_training = config.mode == 'train'
   _, _, backbone, (rules, companions) = config_lib.all_of(
     lambda: checkpoint.check(workdir, record, is_training),
     lambda: geometry_lib.check_layers(
