@@ -206,7 +206,7 @@ class TestFiles:
 
   @pytest.mark.slow
   @hypothesis.given(data=st.data())
-  @hypothesis.settings(fuzzing.settings(300))
+  @hypothesis.settings(fuzzing.settings(100))
   def test_damaged_at_length(self, folder, form, data):
     target = fuzzing.target(form)
     fuzzing.check(target, folder, data.draw(contents(target)))
