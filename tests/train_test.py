@@ -185,7 +185,7 @@ sys.path.insert(0, {root!r})
 from tests import helpers
 from hafjax import train
 # Some steps long: most kills come within an epoch.
-config = helpers.tiny_config(num_epochs=12, save_minutes=5e-4, **{turning!r})
+config = helpers.tiny_config(num_epochs=12, save_minutes=2e-3, **{turning!r})
 train.train_and_evaluate(config, sys.argv[1])
 """
 
