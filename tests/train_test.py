@@ -217,7 +217,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tmp_path):
   assert start(SCRIPT, undisturbed).wait() == 0
   rng = random.Random(0)
   kills = 0
-  for _ in range(6):
+  for _ in range(4):
     process = start(SCRIPT, killed)
     deadline = time.monotonic() + 120
     # Kill within a second after the first checkpoint that this process wrote.
