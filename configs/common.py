@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every field of a config, with what it means, and the methods' variants."""
 
+import copy
+
 from ml_collections import config_dict
 
 from hafjax import methods
@@ -93,7 +95,8 @@ def get_config(variant: str | None = None) -> config_dict.ConfigDict:
       f'There is no variant {variant!r}; there are {", ".join(variants)}.'
     )
   # Every parameter of the method becomes a field, to be overridden.
-  chosen = variants[variant]
+  # Copied, for a placeholder passes what it is set to on to all who have it.
+  chosen = copy.deepcopy(variants[variant])
   method = chosen['method']
   method = {**methods.defaults(method['name']), **method}
   return config_dict.create(

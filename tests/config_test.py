@@ -8,6 +8,7 @@ import re
 
 import jax
 import jax.numpy as jnp
+from ml_collections import config_dict
 import numpy as np
 import pytest
 
@@ -35,6 +36,25 @@ def test_every_config_and_variant_passes_its_checks(name, variant):
     config.synthetic = helpers.tiny_config().synthetic
   config_lib.check(config)
   assert config.variant == variant
+
+
+@pytest.mark.parametrize('variant', common.VARIANTS | common.THEORY)
+def test_a_config_is_nobody_elses(variant):
+  """What is set in one does not show in those that are made after it."""
+  config = common.get_config(variant)
+  wanted = config.to_dict()
+
+  def change(fields):
+    for key, value in fields.items():
+      if isinstance(value, config_dict.ConfigDict):
+        change(value)
+      else:
+        new = {int: 17, float: 0.17, bool: True, str: 'other', tuple: (17,)}
+        fields[key] = new[fields.get_type(key)]
+
+  change(config)
+  assert config.to_dict() != wanted
+  assert common.get_config(variant).to_dict() == wanted
 
 
 @pytest.mark.parametrize('name', CONFIGS)
