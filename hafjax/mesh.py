@@ -43,7 +43,7 @@ def sizes(num_devices: int, data: int = -1, model: int = 1) -> tuple[int, int]:
     raise MeshError(
       f'mesh.data x mesh.model must be the number of devices ({num_devices}), '
       f'got {data} x {model}: use mesh.data=-1 and a mesh.model that divides '
-      'it'
+      'it.'
     )
   return rows, model
 

@@ -5,6 +5,8 @@
 import jax
 import numpy as np
 
+from hafjax import messages
+
 
 class ProcessesError(ValueError):
   """Processes that cannot find each other; says what to do."""
@@ -33,10 +35,10 @@ def join(coordinator: str = '', count: int | None = None, number: int = -1):
   try:
     jax.distributed.initialize(**(given if coordinator else {}))
   except (RuntimeError, ValueError) as error:
-    reason = str(error).splitlines()[0]
     raise ProcessesError(
-      f'The processes do not meet ({reason}): start all of them with the same '
-      '--coordinator=HOST:PORT and --num_processes, and --process_id from 0 on.'
+      f'The processes do not meet ({messages.reason(error)}): start all of '
+      'them with the same --coordinator=HOST:PORT and --num_processes, and '
+      '--process_id from 0 on.'
     ) from error
 
 

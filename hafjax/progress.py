@@ -9,6 +9,7 @@ import time
 
 from absl import logging
 
+from hafjax import messages
 from hafjax import processes
 
 
@@ -112,12 +113,11 @@ class Curves:
       write()
     except Exception as error:  # TensorFlow's own kinds, not imported here.
       self._writer = None
-      reason = (str(error).strip() or type(error).__name__).splitlines()[0]
       logging.warning(
         "TensorBoard's curves cannot be written in %s (%s): the run goes on "
         'without; metrics.jsonl has them all.',
         self._folder,
-        reason,
+        messages.reason(error),
       )
 
 

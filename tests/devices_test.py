@@ -19,7 +19,11 @@ from tests import helpers
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The method with the most state: a frame that turns as the run goes. Its 30
 # classes are no multiple of 4 or 8.
-FIELDS = {'num_epochs': 2, 'method.rotation.every': 7}
+FIELDS = {
+  'num_epochs': 2,
+  'method.rotation.every': 7,
+  'collapse.every': 1,
+}
 VARIANT = 'haframe_nearest'
 
 

@@ -3,7 +3,6 @@
 """Small runs that several test files train."""
 
 import contextlib
-import json
 import os
 import signal
 
@@ -17,6 +16,7 @@ from hafjax import checkpoint
 from hafjax import data as data_lib
 from hafjax import device
 from hafjax import experiment as experiment_lib
+from hafjax import json_files
 from hafjax import progress
 
 
@@ -55,18 +55,16 @@ def restored(config, folder, best=False):
 
 
 def assert_close_runs(config, folder, other):
-  """Two runs of a config have the same curve and weights, to rounding."""
-  curves = [
-    [
-      json.loads(line)
-      for line in (f / 'metrics.jsonl').read_text().splitlines()
-    ]
-    for f in (folder, other)
-  ]
-  for records in zip(*curves, strict=True):
-    for name in records[0].keys() - {'images_per_second'}:
-      one, two = (record[name] for record in records)
-      assert one == pytest.approx(two, rel=1e-3, abs=1e-3), name
+  """Two runs of a config have the same curves and weights, to rounding."""
+  for name in ('metrics.jsonl', 'collapse.jsonl'):
+    curves = [json_files.read_lines(f / name) for f in (folder, other)]
+    for records in zip(*curves, strict=True):
+      assert records[0].keys() == records[1].keys()
+      for key in records[0].keys() - {'images_per_second'}:
+        one, two = (record[key] for record in records)
+        if not isinstance(one, str):
+          two = pytest.approx(two, rel=1e-3, abs=1e-3)
+        assert one == two, key
   states = [
     jax.tree.map(np.asarray, restored(config, f)[0]) for f in (folder, other)
   ]

@@ -17,7 +17,13 @@ from tests import helpers
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The test's and the processes' own, as flags.
-OVERRIDES = dict(num_epochs=2, batch_size=32, model='mlp', eval_batch_size=64)
+OVERRIDES = {
+  'num_epochs': 2,
+  'batch_size': 32,
+  'model': 'mlp',
+  'eval_batch_size': 64,
+  'collapse.every': 1,
+}
 
 
 def config():
