@@ -4,6 +4,8 @@
 
 import os
 import pathlib
+import subprocess
+import sys
 import tempfile
 
 # Set before jax is imported: compiling dominates the suite's time, and the
@@ -16,6 +18,14 @@ os.environ.setdefault(
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.3')
 # Programs that run for moments: not optimising them saves a third of the time.
 os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
+if 'XLA_FLAGS' not in os.environ:
+  # Nor do XLA's newer kernels pay, which take half as long again to compile.
+  # Flags come and go, and one that XLA does not know ends the process: asked
+  # once, for pytest's workers inherit what is found.
+  os.environ['XLA_FLAGS'] = '--xla_cpu_use_fusion_emitters=false'
+  asked = [sys.executable, '-c', 'import jax; jax.devices()']
+  if subprocess.run(asked, capture_output=True).returncode:
+    os.environ['XLA_FLAGS'] = ''
 
 import jax
 import numpy as np

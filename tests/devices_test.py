@@ -3,7 +3,6 @@
 """However many devices there are, and however they lie: the same run."""
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -42,11 +41,10 @@ from tests import devices_test, helpers
 {names}
 {body}
 """
-  flags = '--xla_force_host_platform_device_count=8'
   done = subprocess.run(
     [sys.executable, '-c', script],
     cwd=ROOT,
-    env=os.environ | dict(XLA_FLAGS=flags),
+    env=helpers.environment(8),
     capture_output=True,
     text=True,
   )

@@ -42,6 +42,13 @@ def tiny_config(variant=None, **overrides):
   return config
 
 
+def environment(num_devices):
+  """Of a process that has so many devices of the CPU."""
+  flags = os.environ.get('XLA_FLAGS', '')
+  flags += f' --xla_force_host_platform_device_count={num_devices}'
+  return os.environ | dict(XLA_FLAGS=flags, JAX_PLATFORMS='cpu')
+
+
 def restored(config, folder, best=False):
   """A run's last saved state or its best, with its experiment and data."""
   data = data_lib.load(config)

@@ -102,6 +102,7 @@ def test_the_command_ends_without_a_traceback(tmp_path):
       f'--workdir={tmp_path}',
       '--config.num_epochs=500',
       '--config.model=mlp',
+      '--config.log_seconds=0.5',
     ],
     cwd=ROOT,
     stderr=subprocess.PIPE,

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two processes of two devices each: what one process would have done."""
 
-import os
 import pathlib
 import socket
 import subprocess
@@ -47,12 +46,11 @@ def in_two_processes(folder, **extra):
     '--num_processes=2',
     *(f'--config.{name}={value}' for name, value in fields.items()),
   ]
-  flags = '--xla_force_host_platform_device_count=2'
   running = [
     subprocess.Popen(
       [*command, f'--process_id={number}'],
       cwd=ROOT,
-      env=os.environ | dict(XLA_FLAGS=flags),
+      env=helpers.environment(2),
       stderr=subprocess.PIPE,
       text=True,
     )
