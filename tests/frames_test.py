@@ -226,11 +226,19 @@ def test_barz_denzler_is_linear_similarity_without_separation():
   np.testing.assert_allclose(frame @ frame.T, wanted, atol=1e-12)
 
 
+# On its way to two dimensions, one of its rows shrinks to almost nothing.
+SHRINKING = hierarchy_lib.Hierarchy.from_paths(
+  """r/1 r/2/5 r/3/6/10 r/3/6/11/16 r/3/6/11/17/20 r/3/7 r/3/6/11/17/21 r/3/8/12
+  r/3/6/11/18/22 r/4 r/3/6/11/18/23 r/3/8/13/19 r/3/9/14 r/3/9/15""".split()
+)
+
+
 @hypothesis.given(TREES, GAMMAS, st.integers(1, 30), st.integers(0, 9))
+@hypothesis.example(SHRINKING, 6.0, 2, 0)
 @hypothesis.settings(max_examples=30)
 def test_few_dimensions(tree, gamma, dim, seed):
   wanted = frames.similarity(tree, gamma)
-  frame = frames.low_dim_frame(wanted, dim, seed=seed)
+  frame = frames.low_dim_frame(wanted, dim, seed=seed, num_steps=5000)
   assert frame.shape == (tree.num_classes, dim) and frame.dtype == np.float64
   np.testing.assert_allclose(np.linalg.norm(frame, axis=1), 1, atol=1e-12)
   error = frames.gram_error(frame, wanted)
@@ -242,7 +250,7 @@ def test_few_dimensions(tree, gamma, dim, seed):
   # A stationary point on the product of spheres.
   slope = (frame @ frame.T - wanted) @ frame
   slope -= (slope * frame).sum(axis=1, keepdims=True) * frame
-  assert np.abs(slope).max() < 1e-3
+  assert np.abs(slope).max() < 1e-4
 
 
 def test_refinement_lowers_the_gram_error_at_half_the_dimensions():

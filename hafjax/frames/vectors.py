@@ -310,8 +310,6 @@ def _leading(values, vectors, dim, seed) -> tuple[np.ndarray, np.ndarray]:
 
 def _refined(start, similarity, num_steps) -> np.ndarray:
   """Minimises |W W^T - S|_F^2 over unit rows, from `start`."""
-  if not num_steps:
-    return start
 
   def cost(flat):
     vectors = flat.reshape(start.shape)
@@ -322,11 +320,19 @@ def _refined(start, similarity, num_steps) -> np.ndarray:
     slope -= np.sum(slope * unit, axis=1, keepdims=True) * unit
     return np.sum(gap**2), (slope / norms).ravel()
 
-  found = scipy.optimize.minimize(
-    cost,
-    start.ravel(),
-    jac=True,
-    method='L-BFGS-B',
-    options=dict(maxiter=num_steps, ftol=1e-12, gtol=1e-7),
-  )
-  return _normalised(found.x.reshape(start.shape))
+  vectors = start
+  while num_steps > 0:
+    found = scipy.optimize.minimize(
+      cost,
+      vectors.ravel(),
+      jac=True,
+      method='L-BFGS-B',
+      options=dict(maxiter=num_steps, ftol=1e-12, gtol=1e-7),
+    )
+    vectors = _normalised(found.x.reshape(start.shape))
+    # Lengths are free, and where one has shrunk to almost nothing the search
+    # ends on a slope: then it goes on from unit lengths.
+    if found.nit < 2 or np.abs(cost(vectors.ravel())[1]).max() < 1e-4:
+      break
+    num_steps -= found.nit
+  return vectors
