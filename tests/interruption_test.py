@@ -77,7 +77,12 @@ def stopped(half_way, tmp_path):
 
 
 @pytest.mark.parametrize(
-  'step, number', [(7, signal.SIGTERM), (30, signal.SIGINT)]
+  'step, number',
+  [
+    (7, signal.SIGTERM),
+    # At an evaluation.
+    pytest.param(30, signal.SIGINT, marks=pytest.mark.slow),
+  ],
 )
 def test_a_signal_saves_and_ends(whole, tmp_path, step, number, caplog):
   before = signal.getsignal(number)

@@ -77,6 +77,7 @@ def test_notebook_is_clean():
       assert cell.execution_count is None
 
 
+@pytest.mark.slow
 def test_notebook_runs_on_what_it_installs(colab):
   notebook = nbformat.read(NOTEBOOK, as_version=4)
   num_cells = len(notebook.cells)

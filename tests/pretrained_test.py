@@ -570,6 +570,7 @@ def start(tmp_path, monkeypatch):
   return config, file, variables
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_the_given_weights(start, tmp_path, caplog):
   config, file, variables = start
   caplog.set_level('INFO', logger='absl')

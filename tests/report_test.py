@@ -83,6 +83,7 @@ def test_a_table_gathers_seeds():
   assert '25.00 ' in table[3] and '±' not in table[3]
 
 
+@pytest.mark.slow
 def test_compare_trains_what_is_missing(tmp_path):
   args = [
     '--config=configs/quickstart.py',

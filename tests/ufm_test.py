@@ -584,6 +584,7 @@ def test_search_finds_every_acceptance_row(name):
 decays = st.floats(0.003, 0.12)
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=10)
 @hypothesis.given(
   st.lists(st.integers(1, 17), min_size=3, max_size=3),
