@@ -85,13 +85,13 @@ class TestFiles:
 
   @pytest.mark.slow
   @hypothesis.given(data=st.data())
-  @hypothesis.settings(fuzzing.settings(1_000))
+  @hypothesis.settings(fuzzing.settings(2_000))
   def test_damaged_at_length(self, folder, form, data):
     _check(folder, data.draw(damaged(form)), form)
 
   @pytest.mark.slow
   @hypothesis.given(content=st.one_of(_texts(), st.binary(max_size=200)))
-  @hypothesis.settings(fuzzing.settings(1_000))
+  @hypothesis.settings(fuzzing.settings(2_000))
   def test_any_text_at_length(self, folder, form, content):
     _check(folder, content, form)
 
