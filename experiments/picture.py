@@ -15,7 +15,7 @@ import pathlib
 
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
-from hafjax import pictures
+from hafjax import plots
 
 _GAMMA = 2.0
 
@@ -29,7 +29,7 @@ def draw_frames(hierarchy, gamma):
       hierarchy, gamma
     ),
   }
-  return pictures.similarity_picture(cosines, hierarchy)
+  return plots.similarity_picture(cosines, hierarchy)
 
 
 def main():
@@ -42,11 +42,11 @@ def main():
   hierarchy = hierarchy_lib.load_hierarchy('cifar100')
   files = {out: draw_frames(hierarchy, _GAMMA)}
   if args.spectra:
-    files[out.with_name('spectra.png')] = pictures.spectrum_picture(
+    files[out.with_name('spectra.png')] = plots.spectrum_picture(
       hierarchy, [0.5, 1, 2, 4, 8]
     )
   if args.embedding:
-    files[out.with_name('embedding.png')] = pictures.embedding_picture(
+    files[out.with_name('embedding.png')] = plots.embedding_picture(
       frames.haframe(hierarchy, _GAMMA), hierarchy
     )
   for file, figure in files.items():

@@ -12,8 +12,8 @@ from jaxtyping import Array, Bool, Float, Int, Int32, Num
 import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
-from hafjax import tree_sums
 from hafjax.losses import frame
+from hafjax.numerics import tree_sums
 
 # Relative rounding errors that a threshold lets pass, in machine epsilons. With
 # 10 to 100,000 classes, a softmax and its sum in float32 were off by 7 at most.

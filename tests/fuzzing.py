@@ -36,7 +36,7 @@ from hafjax.data import features
 from hafjax.data import folders
 from hafjax.data import images
 from hafjax.data import sources
-from hafjax.hierarchy import files
+from hafjax.hierarchy.formats import registry
 from hafjax.methods import devise
 from hafjax.models import resnet
 from hafjax.report import page
@@ -273,7 +273,7 @@ def read_hierarchy(form: str, file: pathlib.Path):
 
 
 def _hierarchy(form: str) -> Target:
-  valid = (files.FORMATS[form].write(TREE).encode(),)
+  valid = (registry.FORMATS[form].write(TREE).encode(),)
   read = functools.partial(read_hierarchy, form)
   return Target('fuzzed', valid, read, 'hierarchy')
 
@@ -676,7 +676,7 @@ def _predictions(member: str, anchors: tuple[str, ...]) -> Target:
 _MAKERS = {
   **{
     f'hierarchy_{form}': functools.partial(_hierarchy, form)
-    for form in sorted(files.FORMATS)
+    for form in sorted(registry.FORMATS)
   },
   'scores': _scores,
   'scores_scores': functools.partial(_scores, 'scores'),

@@ -16,6 +16,7 @@ import pytest
 
 from hafjax import hierarchy
 from hafjax.hierarchy import builders
+from hafjax.hierarchy.__main__ import main as run_command
 from tests import conftest
 from tests import strategies
 
@@ -629,7 +630,7 @@ class TestNltk:
 
 class TestCommand:
   def _build(self, capsys, *words):
-    assert hierarchy.main(['build', *map(str, words)]) == 0, capsys.readouterr()
+    assert run_command(['build', *map(str, words)]) == 0, capsys.readouterr()
     assert capsys.readouterr().out.startswith(f'Written: {words[2]} (')
     return hierarchy.load_hierarchy(words[2])
 
@@ -714,5 +715,5 @@ class TestCommand:
 
   def test_unknown_builders(self, capsys):
     with pytest.raises(SystemExit):
-      hierarchy.main(['build', 'imagenet', 'a', 'b'])
+      run_command(['build', 'imagenet', 'a', 'b'])
     assert 'fgvc_aircraft' in capsys.readouterr().err

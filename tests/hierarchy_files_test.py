@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 
 from hafjax import hierarchy
-from hafjax.hierarchy import files
+from hafjax.hierarchy.__main__ import main as run_command
+from hafjax.hierarchy.formats import registry
 from tests import strategies
 
 Hierarchy = hierarchy.Hierarchy
 HierarchyError = hierarchy.HierarchyError
 
-SUFFIXES = [form.suffixes[0] for form in files.FORMATS.values()]
+SUFFIXES = [form.suffixes[0] for form in registry.FORMATS.values()]
 
 # Ragged, with a unary node, and 'other' twice; classes not in tree order.
 RAGGED = Hierarchy.from_paths(
@@ -651,7 +652,7 @@ class TestConvert:
     here = tmp_path / 'tree.txt'
     for suffix in ('.csv', '.json', '.nwk', '.newick', '.txt'):
       there = tmp_path / f'other{suffix}'
-      assert hierarchy.main([str(here), f'--output={there}']) == 0
+      assert run_command([str(here), f'--output={there}']) == 0
       out = capsys.readouterr().out
       assert out.startswith(
         f'Written: {there} (5 classes, 10 nodes, height 3).\n- '
@@ -662,6 +663,6 @@ class TestConvert:
   def test_what_cannot_be_written(self, tmp_path, capsys):
     hierarchy.save_hierarchy(RAGGED, tmp_path / 'tree.txt')
     there = tmp_path / 'other.tsv'
-    assert hierarchy.main([str(tmp_path / 'tree.txt'), '--output', str(there)])
+    assert run_command([str(tmp_path / 'tree.txt'), '--output', str(there)])
     assert 'which edges cannot tell apart' in capsys.readouterr().err
     assert not there.exists()

@@ -16,13 +16,13 @@ import pytest
 
 from hafjax import hierarchy
 from hafjax.hierarchy import builders
-from hafjax.hierarchy import files
+from hafjax.hierarchy.formats import registry
 from tests import fuzzing
 from tests import strategies
 
 HierarchyError = hierarchy.HierarchyError
 
-FORMATS = sorted(files.FORMATS)
+FORMATS = sorted(registry.FORMATS)
 PIECES = st.one_of(
   st.sampled_from(fuzzing.PIECES['hierarchy']),
   st.text(max_size=5).map(lambda text: text.encode('utf-8', 'surrogatepass')),
@@ -35,7 +35,7 @@ def written(draw, form: str) -> bytes:
   """Draws a valid file of a format."""
   tree = draw(strategies.trees(max_nodes=10))
   try:
-    return files.FORMATS[form].write(tree).encode()
+    return registry.FORMATS[form].write(tree).encode()
   except HierarchyError:  # Edges that share names.
     return b'root\ta\na\tb\na\tc\nroot\td\n'
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from hafjax import hierarchy
+from hafjax.hierarchy.__main__ import main as run_command
 from tests import strategies
 
 Hierarchy = hierarchy.Hierarchy
@@ -786,7 +787,7 @@ class TestErrors:
 
 class TestCommand:
   def test_summary(self, capsys):
-    assert hierarchy.main(['fashion_mnist']) == 0
+    assert run_command(['fashion_mnist']) == 0
     lines = capsys.readouterr().out.splitlines()
     numbers = dict(re.split(r' {2,}', line) for line in lines[:7])
     assert numbers == {
@@ -814,7 +815,7 @@ class TestCommand:
   def test_long_trees_are_abbreviated(self, tmp_path, capsys):
     file = tmp_path / 'tree.txt'
     file.write_text('\n'.join(f'root/{i % 7}/c{i}' for i in range(300)))
-    assert hierarchy.main([str(file)]) == 0
+    assert run_command([str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-3:] == [
       '... and 108 more nodes (see --all)',
@@ -822,14 +823,14 @@ class TestCommand:
       'problems: none',
     ]
     assert len(lines) == 8 + 201 + 2
-    assert hierarchy.main([str(file), '--all']) == 0
+    assert run_command([str(file), '--all']) == 0
     assert len(capsys.readouterr().out.splitlines()) == 8 + 308 + 2
 
   def test_many_levels_are_abbreviated(self, tmp_path, capsys):
     file = tmp_path / 'tree.txt'
     chain = '/'.join(f'n{i}' for i in range(99))
     file.write_text('\n'.join(f'{chain[:i]}/c{i}' for i in (2, 5, 8, 99)))
-    assert hierarchy.main([str(file), '--format=paths']) == 0
+    assert run_command([str(file), '--format=paths']) == 0
     out = capsys.readouterr().out
     assert 'nodes per level  1, 2, 2, 2, 1, 1, 1, 1, 1, 1, ..., 1\n' in out
     assert 'leaf depths      1 (1 class), 2 (1 class), 3 (1 class), ' in out
@@ -850,7 +851,7 @@ class TestCommand:
 
   def test_errors_of_the_file_itself(self, tmp_path, capsys):
     for wrong in ('no_such_tree', str(tmp_path)):
-      assert hierarchy.main([wrong]) == 1
+      assert run_command([wrong]) == 1
       captured = capsys.readouterr()
       assert captured.out == ''
       assert captured.err.count('\n') == 1

@@ -11,7 +11,7 @@ import pytest
 
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
-from hafjax import pictures
+from hafjax import plots
 from tests import strategies
 
 TREES = strategies.trees(min_classes=2)
@@ -56,7 +56,7 @@ def texts(figure):
 @hypothesis.given(TREES)
 @hypothesis.settings(max_examples=25)
 def test_tree_order_keeps_all_groups_together(tree):
-  order = pictures.tree_order(tree)
+  order = plots.tree_order(tree)
   assert sorted(order) == list(range(tree.num_classes))
   for level in range(tree.height + 1):
     labels = tree.level_labels(level)[order]
@@ -64,14 +64,14 @@ def test_tree_order_keeps_all_groups_together(tree):
 
 
 def test_tree_order_is_stable():
-  assert pictures.tree_order(SMALL).tolist() == SMALL_ORDER
+  assert plots.tree_order(SMALL).tolist() == SMALL_ORDER
 
 
 @pytest.mark.parametrize('array', [np.asarray, jnp.asarray])
 def test_similarity_picture_shows_matrices_in_tree_order(array):
   cosines = array(frames.similarity(SMALL, gamma=2.0))
   both = {'etf': np.eye(6), 'ours': cosines}
-  figure = drawn(pictures.similarity_picture(both, SMALL))
+  figure = drawn(plots.similarity_picture(both, SMALL))
   etf, ours, bar = figure.axes
   assert (etf.get_title(), ours.get_title()) == ('etf', 'ours')
   assert bar.get_ylabel() == 'cosine'
@@ -88,19 +88,19 @@ def test_similarity_picture_shows_matrices_in_tree_order(array):
 
 def test_similarity_picture_separates_the_groups_of_levels():
   cosines = frames.similarity(SMALL, gamma=2.0)
-  axis = pictures.similarity_picture(cosines, SMALL).axes[0]
+  axis = plots.similarity_picture(cosines, SMALL).axes[0]
   flat, upright = lines_of(axis)
   assert flat == upright
   # a | b | c, and within a, p | s.
   assert sorted(flat) == [1.5, 2.5, 4.5]
   assert flat[2.5] == flat[4.5] > flat[1.5]
-  plain = pictures.similarity_picture(cosines, SMALL, level_lines=False)
+  plain = plots.similarity_picture(cosines, SMALL, level_lines=False)
   assert not plain.axes[0].lines
 
 
 def test_similarity_picture_of_a_matrix_alone():
   matrix = np.arange(9.0).reshape(3, 3)
-  axis = drawn(pictures.similarity_picture(matrix, limit=8.0)).axes[0]
+  axis = drawn(plots.similarity_picture(matrix, limit=8.0)).axes[0]
   np.testing.assert_array_equal(axis.images[0].get_array(), matrix)
   assert axis.images[0].get_clim() == (-8, 8)
   assert not axis.lines
@@ -108,12 +108,12 @@ def test_similarity_picture_of_a_matrix_alone():
 
 def test_similarity_picture_names_groups_of_many_classes(cifar100):
   cosines = frames.similarity(cifar100, gamma=2.0)
-  axis = drawn(pictures.similarity_picture(cosines, cifar100)).axes[0]
+  axis = drawn(plots.similarity_picture(cosines, cifar100)).axes[0]
   flat, _ = lines_of(axis)
   # 20 superclasses of 5; halves, 4 and 8 groups above them.
   assert sorted(flat) == [5 * i - 0.5 for i in range(1, 20)]
   assert len(set(flat.values())) == 4
-  order = pictures.tree_order(cifar100)
+  order = plots.tree_order(cifar100)
   paths = cifar100.paths()
   assert len(axis.get_yticks()) == 20
   for place, label in zip(
@@ -126,14 +126,14 @@ def test_similarity_picture_names_groups_of_many_classes(cifar100):
 def test_similarity_picture_leaves_out_levels_that_are_too_fine():
   paths = [f'root/{k // 101}/{k // 5} /{k}' for k in range(1010)]
   tree = hierarchy_lib.Hierarchy.from_paths(paths)
-  axis = pictures.similarity_picture(np.eye(1010), tree).axes[0]
+  axis = plots.similarity_picture(np.eye(1010), tree).axes[0]
   flat, _ = lines_of(axis)
   assert sorted(flat) == [101 * i - 0.5 for i in range(1, 10)]
 
 
 def test_spectrum_picture(cifar100):
   gammas = [0.5, 2.0, 8.0]
-  axis = drawn(pictures.spectrum_picture(cifar100, gammas)).axes[0]
+  axis = drawn(plots.spectrum_picture(cifar100, gammas)).axes[0]
   for gamma, line in zip(gammas, axis.lines[:3], strict=True):
     cosines = frames.similarity(cifar100, gamma)
     values = np.linalg.eigvalsh(cosines)[::-1]
@@ -152,9 +152,9 @@ def test_spectrum_picture(cifar100):
 
 
 def test_spectrum_picture_of_distances():
-  of_tree = pictures.spectrum_picture(SMALL, [1.0], kind='lca_depth')
+  of_tree = plots.spectrum_picture(SMALL, [1.0], kind='lca_depth')
   distances = jnp.asarray(SMALL.distances('lca_depth'))
-  of_matrix = pictures.spectrum_picture(distances, [1.0])
+  of_matrix = plots.spectrum_picture(distances, [1.0])
   curves = [figure.axes[0].lines[0] for figure in (of_tree, of_matrix)]
   np.testing.assert_allclose(*[curve.get_ydata() for curve in curves])
 
@@ -164,7 +164,7 @@ def test_embedding_picture_keeps_distances_that_it_can(dims):
   rng = np.random.default_rng(0)
   frame = rng.normal(size=(6, dims)) @ rng.normal(size=(dims, 9))
   for rows in (frame, frame[:, :1], jnp.asarray(frame)):
-    axis = drawn(pictures.embedding_picture(rows, SMALL, dims)).axes[0]
+    axis = drawn(plots.embedding_picture(rows, SMALL, dims)).axes[0]
     cloud = axis.collections[0]
     # The public offsets of a 3-D cloud are those on paper.
     offsets = cloud._offsets3d if dims == 3 else cloud.get_offsets().T
@@ -177,7 +177,7 @@ def test_embedding_picture_keeps_distances_that_it_can(dims):
 
 def test_embedding_picture_says_how_much_it_shows():
   frame = np.diag([3.0, 2.0, 1.0, 1.0, 1.0, 0.0])
-  axis = pictures.embedding_picture(frame).axes[0]
+  axis = plots.embedding_picture(frame).axes[0]
   assert axis.get_xlabel() == 'direction 1 (56%)'
   assert axis.get_ylabel() == 'direction 2 (25%)'
   assert axis.get_title() == '81% of the squared length'
@@ -185,7 +185,7 @@ def test_embedding_picture_says_how_much_it_shows():
 
 def test_embedding_picture_colours_the_first_groups():
   frame = frames.haframe(SMALL, gamma=2.0)
-  figure = pictures.embedding_picture(frame, SMALL)
+  figure = plots.embedding_picture(frame, SMALL)
   colours = figure.axes[0].collections[0].get_facecolors()
   (legend,) = figure.legends
   handles = dict(
@@ -200,7 +200,7 @@ def test_embedding_picture_colours_the_first_groups():
     np.testing.assert_array_equal(colour, handles[path.split('/')[1]])
   # Level 0 is one group, the last as many as there are classes.
   for level, count in ((0, 1), (2, 4), (3, 6)):
-    figure = pictures.embedding_picture(frame, SMALL, level=level)
+    figure = plots.embedding_picture(frame, SMALL, level=level)
     colours = figure.axes[0].collections[0].get_facecolors()
     assert len(np.unique(colours, axis=0)) == count
 
@@ -209,7 +209,7 @@ def test_embedding_picture_colours_the_first_groups():
 def test_embedding_picture_names_classes_apart(dims):
   tree = hierarchy_lib.load_hierarchy('quickstart')
   frame = np.random.default_rng(0).normal(size=(30, dims))
-  figure = pictures.embedding_picture(frame, tree, dims)
+  figure = plots.embedding_picture(frame, tree, dims)
   boxes = texts(figure)
   for i, box in enumerate(boxes):
     assert not any(box.overlaps(other) for other in boxes[:i])
@@ -220,7 +220,7 @@ def test_embedding_picture_names_classes_apart(dims):
 
 def test_embedding_picture_names_places_of_many_classes(cifar100):
   frame = frames.haframe(cifar100, gamma=2.0)
-  figure = pictures.embedding_picture(frame, cifar100)
+  figure = plots.embedding_picture(frame, cifar100)
   found = {text.get_text().replace('\n', ' ') for text in figure.axes[0].texts}
   assert 'plants (15)' in found
   assert 'land mammals and people (25)' in found
@@ -233,7 +233,7 @@ def test_mistakes_are_explained():
       make(*args, **kwargs)
     assert message in str(caught.value)
 
-  similarity = pictures.similarity_picture
+  similarity = plots.similarity_picture
   check('has 5 classes, but the hierarchy has 6', similarity, np.eye(5), SMALL)
   check("'b' must be square", similarity, {'b': np.ones((2, 3))})
   check(
@@ -243,10 +243,10 @@ def test_mistakes_are_explained():
   )
   check('no similarity', similarity, {})
   check('limit must be positive', similarity, np.eye(2), limit=0)
-  spectrum = pictures.spectrum_picture
+  spectrum = plots.spectrum_picture
   check('at least one gamma', spectrum, SMALL, [])
   check('gamma must be', spectrum, SMALL, [1.0, -1.0])
-  embedding = pictures.embedding_picture
+  embedding = plots.embedding_picture
   check('dims must be 2 or 3, got 4.', embedding, np.eye(6), SMALL, dims=4)
   check('has 5 classes, but the hierarchy has 6', embedding, np.eye(5), SMALL)
   check('must be a matrix, got shape (3,)', embedding, np.ones(3))
@@ -256,4 +256,4 @@ def test_mistakes_are_explained():
 
 
 def test_example():
-  assert doctest.testmod(pictures).failed == 0
+  assert doctest.testmod(plots).failed == 0

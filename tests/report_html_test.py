@@ -21,9 +21,9 @@ import pytest
 
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
+from hafjax.metrics import confusion
 from hafjax.report import __main__ as command
 from hafjax.report import markup
-from hafjax.report import mistakes
 from hafjax.report import page
 from hafjax.report import pictures
 from hafjax.report import runs as runs_lib
@@ -130,29 +130,29 @@ def test_mistakes_against_loops(tree, seed):
     counts[label, guess] += 1
     totals[paths[label]] += 1
     hits[both] += 1
-  found = mistakes.height_shares(labels, guesses, tree)
+  found = confusion.height_shares(labels, guesses, tree)
   np.testing.assert_allclose(found, shares[1:], atol=1e-12)
   np.testing.assert_allclose(found.sum(), np.mean(labels != guesses))
   np.testing.assert_array_equal(
-    mistakes.node_hits(labels, guesses, tree), [hits, totals]
+    confusion.node_hits(labels, guesses, tree), [hits, totals]
   )
   np.testing.assert_array_equal(
-    mistakes.confusion(labels, guesses, tree.num_classes), counts
+    confusion.confusion(labels, guesses, tree.num_classes), counts
   )
 
 
 def test_cosines_of_an_etf():
   etf = frames.simplex_etf(7, seed=3)
   np.testing.assert_allclose(
-    mistakes.cosines(5 * etf + 2, centred=True),
+    confusion.cosines(5 * etf + 2, centred=True),
     frames.etf_similarity(7),
     atol=1e-12,
   )
-  shifted = mistakes.cosines(5 * etf + 2)
+  shifted = confusion.cosines(5 * etf + 2)
   assert (shifted - frames.etf_similarity(7)).max() > 0.1
   # A class without images has no direction.
   etf[2] = 0
-  assert not mistakes.cosines(etf)[2].any()
+  assert not confusion.cosines(etf)[2].any()
 
 
 # --- Finding runs ------------------------------------------------------------

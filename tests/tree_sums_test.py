@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hafjax import hierarchy
-from hafjax import tree_sums
+from hafjax.numerics import tree_sums
 from tests import strategies
 
 

@@ -14,8 +14,8 @@ from jaxtyping import Array, Float, Int
 import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
-from hafjax import tree_sums
 from hafjax.frames import separation as separation_lib
+from hafjax.numerics import tree_sums
 
 
 @flax.struct.dataclass

@@ -10,7 +10,7 @@ longest way down to a leaf, and two classes are as far apart as their lowest
 common ancestor (LCA) is high. Leaves may lie at different depths, and nodes
 with a single child count as a level.
 
-Five file formats are known (more are one row in `files.FORMATS`):
+Five file formats are known (more are one row in `formats.registry.FORMATS`):
 
     paths   .txt   one class a line, `root/mammal/wolf`; a slash in a name is \/
     edges   .tsv   one edge a line, `mammal<tab>wolf`
@@ -27,13 +27,12 @@ from the annotations of data sets and from WordNet.
 
 from hafjax.hierarchy import builders
 from hafjax.hierarchy.checks import HierarchyError
-from hafjax.hierarchy.cli import main
 from hafjax.hierarchy.description import problems
 from hafjax.hierarchy.description import summary
-from hafjax.hierarchy.files import builtin_names
-from hafjax.hierarchy.files import load_hierarchy
-from hafjax.hierarchy.files import save_hierarchy
-from hafjax.hierarchy.text import PathLike
+from hafjax.hierarchy.formats.registry import builtin_names
+from hafjax.hierarchy.formats.registry import load_hierarchy
+from hafjax.hierarchy.formats.registry import save_hierarchy
+from hafjax.hierarchy.formats.text import PathLike
 from hafjax.hierarchy.tree import KINDS
 from hafjax.hierarchy.tree import Hierarchy
 
@@ -45,7 +44,6 @@ __all__ = [
   'builders',
   'builtin_names',
   'load_hierarchy',
-  'main',
   'problems',
   'save_hierarchy',
   'summary',

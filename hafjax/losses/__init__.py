@@ -27,7 +27,7 @@ from hafjax.losses.hierarchical import soft_max_descendant_loss
 from hafjax.losses.hierarchical import soft_max_margin_loss
 from hafjax.losses.levels import flamingo_loss
 from hafjax.losses.levels import hafeature_loss
-from hafjax.losses.schedules import mixing_schedule
+from hafjax.losses.mixing import mixing_schedule
 
 __all__ = [
   'LossError',

@@ -13,9 +13,9 @@ from jaxtyping import Array, Float, Int
 import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
-from hafjax import tree_sums
 from hafjax.losses import errors
 from hafjax.losses import frame
+from hafjax.numerics import tree_sums
 
 
 def hier_cos_loss(

@@ -14,8 +14,8 @@ import numpy as np
 import optax
 
 from hafjax import hierarchy as hierarchy_lib
-from hafjax import tree_sums
 from hafjax.losses import errors
+from hafjax.numerics import tree_sums
 
 # --- Soft labels -------------------------------------------------------------
 

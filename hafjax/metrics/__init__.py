@@ -8,17 +8,17 @@ that a partial last batch or padding changes nothing.
 """
 
 from hafjax.metrics.calibration import calibration_error
-from hafjax.metrics.evaluation import KS
-from hafjax.metrics.evaluation import Truth
-from hafjax.metrics.evaluation import evaluate
-from hafjax.metrics.evaluation import evaluation_sums
-from hafjax.metrics.evaluation import finalise
+from hafjax.metrics.hops import hops
 from hafjax.metrics.levels import full_path_accuracy
 from hafjax.metrics.levels import level_predictions
-from hafjax.metrics.order import hops
 from hafjax.metrics.ranking import Ranking
 from hafjax.metrics.ranking import hierarchical_metrics
 from hafjax.metrics.ranking import hierarchical_sums
+from hafjax.metrics.summary import KS
+from hafjax.metrics.summary import Truth
+from hafjax.metrics.summary import evaluate
+from hafjax.metrics.summary import evaluation_sums
+from hafjax.metrics.summary import finalise
 
 __all__ = [
   'KS',

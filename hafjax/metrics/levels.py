@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int
 import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
-from hafjax import tree_sums
+from hafjax.numerics import tree_sums
 
 
 @flax.struct.dataclass

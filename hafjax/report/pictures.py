@@ -16,7 +16,7 @@ from matplotlib import ticker
 import numpy as np
 
 from hafjax import hierarchy as hierarchy_lib
-from hafjax import pictures
+from hafjax import plots
 
 # Those of Okabe and Ito that are dark enough for a line on white, to be told
 # apart with any kind of colour vision; then again with the next dashes.
@@ -210,9 +210,7 @@ def confusion_picture(
     A figure with the matrix's axes and the colour bar's.
   """
   totals = counts.sum(axis=1, keepdims=True)
-  figure = pictures.similarity_picture(
-    counts / np.maximum(totals, 1), hierarchy
-  )
+  figure = plots.similarity_picture(counts / np.maximum(totals, 1), hierarchy)
   axis, bar = figure.axes
   (image,) = axis.images
   image.set(cmap='Blues', norm=colors.PowerNorm(0.5, 0, 1))

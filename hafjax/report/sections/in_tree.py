@@ -5,8 +5,8 @@
 from absl import logging
 import numpy as np
 
+from hafjax.metrics import confusion
 from hafjax.report import markup
-from hafjax.report import mistakes
 from hafjax.report import pictures
 from hafjax.report import runs as runs_lib
 from hafjax.report.sections import context as context_lib
@@ -18,7 +18,7 @@ _MOST_NODES = 60
 def heights(context: context_lib.Context) -> str:
   """Mistakes by the height of the lowest common ancestor."""
   shares = {
-    name: mistakes.height_shares(
+    name: confusion.height_shares(
       pooled.labels, pooled.predictions, context.hierarchy
     )
     for name, pooled in context.pooled.items()
@@ -85,7 +85,7 @@ def tree(context: context_lib.Context) -> str:
   if not context.pooled:
     return missing
   counts = [
-    mistakes.node_hits(pooled.labels, pooled.predictions, context.hierarchy)
+    confusion.node_hits(pooled.labels, pooled.predictions, context.hierarchy)
     for pooled in context.pooled.values()
   ]
   hits, totals = (np.array(part) for part in zip(*counts, strict=True))

@@ -5,8 +5,8 @@
 from absl import logging
 import numpy as np
 
+from hafjax.metrics import confusion
 from hafjax.report import markup
-from hafjax.report import mistakes
 from hafjax.report import pictures
 from hafjax.report import runs as runs_lib
 from hafjax.report.sections import context as context_lib
@@ -21,7 +21,7 @@ def confusions(context: context_lib.Context) -> str:
   parts = {}
   for name, pooled in context.pooled.items():
     logging.info('Drawing the confusions of %s.', name)
-    counts = mistakes.confusion(
+    counts = confusion.confusion(
       pooled.labels, pooled.predictions, context.hierarchy.num_classes
     )
     parts[name] = context.gallery.picture(

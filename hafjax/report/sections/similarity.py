@@ -7,8 +7,8 @@ import numpy as np
 
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
-from hafjax import pictures as frame_pictures
-from hafjax.report import mistakes
+from hafjax import plots
+from hafjax.metrics import confusion
 from hafjax.report import runs as runs_lib
 from hafjax.report.sections import context as context_lib
 
@@ -42,7 +42,7 @@ def _similarity(context, method, run, arrays) -> str:
   logging.info('Drawing the similarities of %s.', method)
   config = run.record['config']
   if 'frame' in arrays:
-    goal, centred = mistakes.cosines(arrays['frame']), False
+    goal, centred = confusion.cosines(arrays['frame']), False
     words = 'the rows of its own frame'
   else:
     kind = run.results.get('distance')
@@ -58,10 +58,10 @@ def _similarity(context, method, run, arrays) -> str:
       f'the hierarchy-aware similarity (γ = {gamma:g}), which this method was '
       'not told'
     )
-  found = mistakes.cosines(arrays['class_means'], centred)
+  found = confusion.cosines(arrays['class_means'], centred)
   pairs = ~np.eye(len(goal), dtype=bool)
   error = (found - goal)[pairs]
-  figure = frame_pictures.similarity_picture(
+  figure = plots.similarity_picture(
     {'class means': found, 'target': goal}, context.hierarchy
   )
   caption = (

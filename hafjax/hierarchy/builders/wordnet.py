@@ -9,10 +9,10 @@ import warnings
 
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
-from hafjax.hierarchy import text as text_lib
 from hafjax.hierarchy import tree
+from hafjax.hierarchy.formats import text
 
-Edges = text_lib.PathLike | Iterable[Sequence[str]]
+Edges = text.PathLike | Iterable[Sequence[str]]
 # The parents of each id, in any order.
 _Parents = Mapping[str, Iterable[str]]
 
@@ -20,7 +20,7 @@ _Parents = Mapping[str, Iterable[str]]
 def from_wordnet(
   wnids: Iterable[str],
   edges: Edges | None = None,
-  words: text_lib.PathLike | Mapping[str, str] | None = None,
+  words: text.PathLike | Mapping[str, str] | None = None,
   root: str | None = None,
   collapse: bool = False,
 ) -> tree.Hierarchy:
@@ -94,7 +94,7 @@ def _parents(edges: Edges) -> _Parents:
   """Of the edges that are given, or in a file."""
   if isinstance(edges, str | os.PathLike):
     source = records.Source('line', str(edges), [])
-    pairs = text_lib.columns(text_lib.read(edges), source, None)
+    pairs = text.columns(text.read(edges), source, None)
   else:
     pairs = checks.items(edges, 'edges')
   found = {}
@@ -273,10 +273,10 @@ def _names(paths, words) -> dict[str, str]:
   }
 
 
-def _read_words(file: text_lib.PathLike) -> dict[str, str]:
+def _read_words(file: text.PathLike) -> dict[str, str]:
   source = records.Source('line', str(file), [])
   found = {}
-  for i, line in enumerate(text_lib.lines(text_lib.read(file), source)):
+  for i, line in enumerate(text.lines(text.read(file), source)):
     wnid, *rest = line.split(maxsplit=1)
     name = ''.join(rest).split(',')[0].strip()
     if not name:

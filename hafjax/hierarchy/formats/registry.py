@@ -9,12 +9,12 @@ import re
 from typing import NamedTuple
 
 from hafjax.hierarchy import checks
-from hafjax.hierarchy import lines
-from hafjax.hierarchy import nested
-from hafjax.hierarchy import newick
-from hafjax.hierarchy import table
-from hafjax.hierarchy import text as text_lib
 from hafjax.hierarchy import tree
+from hafjax.hierarchy.formats import nested
+from hafjax.hierarchy.formats import newick
+from hafjax.hierarchy.formats import paths_edges
+from hafjax.hierarchy.formats import table
+from hafjax.hierarchy.formats import text as text_lib
 
 _SURROGATE = re.compile('[\ud800-\udfff]')
 
@@ -35,8 +35,8 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-  'paths': Format(('.txt',), lines.read_paths, lines.write_paths),
-  'edges': Format(('.tsv',), lines.read_edges, lines.write_edges),
+  'paths': Format(('.txt',), paths_edges.read_paths, paths_edges.write_paths),
+  'edges': Format(('.tsv',), paths_edges.read_edges, paths_edges.write_edges),
   'table': Format(('.csv',), table.read, table.write),
   'json': Format(('.json',), nested.read, nested.write),
   'newick': Format(('.nwk', '.newick'), newick.read, newick.write),
@@ -62,7 +62,7 @@ def format_of(file: pathlib.Path, name: str | None) -> str:
 
 def builtin_names() -> tuple[str, ...]:
   """Names of the hierarchies that come with hafjax, sorted."""
-  folder = resources.files('hafjax').joinpath('hierarchies')
+  folder = resources.files('hafjax.hierarchy').joinpath('builtin')
   return tuple(
     sorted(
       file.name.removesuffix('.txt')
@@ -88,11 +88,13 @@ def load_hierarchy(
       it says is no hierarchy; names the file and, where there is one, the line.
   """
   if isinstance(name_or_file, str) and name_or_file in builtin_names():
-    file = resources.files('hafjax').joinpath(
-      'hierarchies', f'{name_or_file}.txt'
+    file = resources.files('hafjax.hierarchy').joinpath(
+      'builtin', f'{name_or_file}.txt'
     )
     name = f'{name_or_file}.txt'
-    return lines.read_paths(text_lib.decode(file.read_bytes(), name), name)
+    return paths_edges.read_paths(
+      text_lib.decode(file.read_bytes(), name), name
+    )
   file = text_lib.as_path(name_or_file)
   text = text_lib.read(
     file,

@@ -14,7 +14,7 @@ from hafjax.metrics import ranking as ranking_lib
 
 
 @flax.struct.dataclass
-class Order:
+class HopsTables:
   """What distances expect of the classes that follow each class.
 
   Attributes:
@@ -35,7 +35,7 @@ class Order:
   @classmethod
   def create(
     cls, distances: Num[np.ndarray, 'k k'], ks: Sequence[int]
-  ) -> 'Order':
+  ) -> 'HopsTables':
     """From distances, on the host."""
     distances = np.asarray(distances)
     if np.issubdtype(distances.dtype, np.integer) and distances.max() < 2**15:
@@ -80,7 +80,7 @@ def _weights(expected, new) -> np.ndarray:
 
 
 def hops_of_ranked(
-  ranked: Int[Array, 'b k'], labels: Int[Array, 'b'], order: Order, dtype
+  ranked: Int[Array, 'b k'], labels: Int[Array, 'b'], order: HopsTables, dtype
 ) -> Float[Array, 'b p']:
   """HOPS@k for each of the order's ks, of classes in their order."""
   found = jnp.asarray(order.ranks)[labels[:, None], ranked]
@@ -126,7 +126,7 @@ def hops(
   k = num_classes if k is None else k
   if not 1 <= k <= num_classes:
     raise ValueError(f'k must be between 1 and {num_classes}, got {k}.')
-  order = Order.create(distances, (k,))
+  order = HopsTables.create(distances, (k,))
   return _jitted_hops(jnp.asarray(scores), jnp.asarray(labels), order)
 
 

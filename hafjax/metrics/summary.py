@@ -14,8 +14,9 @@ import numpy as np
 from hafjax import hierarchy as hierarchy_lib
 from hafjax.metrics import calibration
 from hafjax.metrics import levels as levels_lib
-from hafjax.metrics import order as order_lib
 from hafjax.metrics import ranking as ranking_lib
+from hafjax.metrics.hops import HopsTables
+from hafjax.metrics.hops import hops_of_ranked
 
 # Ranks that are reported where nothing else is said.
 KS = (1, 5, 10, 20, 100)
@@ -34,7 +35,7 @@ class Truth:
 
   hierarchy: hierarchy_lib.Hierarchy = flax.struct.field(pytree_node=False)
   ranking: ranking_lib.Ranking
-  order: order_lib.Order
+  order: HopsTables
   levels: levels_lib.Levels
 
   @classmethod
@@ -56,7 +57,7 @@ class Truth:
     return cls(
       hierarchy=hierarchy,
       ranking=ranking,
-      order=order_lib.Order.create(distances, places),
+      order=HopsTables.create(distances, places),
       levels=levels_lib.Levels.create(hierarchy),
     )
 
@@ -92,7 +93,7 @@ def evaluation_sums(
     ranked = ranking_lib.ranked(scores, scores.shape[1])
   return dict(
     ranking_lib.sums_of_ranked(ranked, labels, truth.ranking, weight),
-    hops=weight @ order_lib.hops_of_ranked(ranked, labels, truth.order, dtype),
+    hops=weight @ hops_of_ranked(ranked, labels, truth.order, dtype),
     calibration=calibration.calibration_sums(probs, labels, weight),
     levels=levels_lib.level_sums(
       ranked[:, 0], probs, labels, truth.hierarchy, truth.levels, weight

@@ -24,10 +24,10 @@ import json
 import numpy as np
 
 from hafjax.hierarchy import checks
-from hafjax.hierarchy import json_tokens
 from hafjax.hierarchy import records
 from hafjax.hierarchy import topology
 from hafjax.hierarchy import tree
+from hafjax.hierarchy.formats import json_tokens
 
 # A tree of 100,000 levels would be gigabytes of blanks.
 _MAX_INDENT = 40

@@ -11,8 +11,8 @@ import re
 
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
-from hafjax.hierarchy import text as text_lib
 from hafjax.hierarchy import tree
+from hafjax.hierarchy.formats import text as text_lib
 
 # A slash in a name, such as F-16A/B, is written `\/`.
 _SLASH = re.compile(r'(?<!\\)/')

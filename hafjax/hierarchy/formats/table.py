@@ -26,8 +26,8 @@ import re
 
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
-from hafjax.hierarchy import text as text_lib
 from hafjax.hierarchy import tree
+from hafjax.hierarchy.formats import text as text_lib
 
 HEADER_WORDS = frozenset(
   'root level rank group category supercategory coarse fine label name class '
