@@ -15,7 +15,7 @@ import pathlib
 from matplotlib import figure as figure_lib
 import numpy as np
 
-from hafjax import report
+from hafjax.runs import tables
 
 LABELS = {
   'val_top1': 'validation top-1',
@@ -49,7 +49,7 @@ def draw(workdir: pathlib.Path, methods, metrics) -> figure_lib.Figure:
     epochs = [record['epoch'] for record in runs[0]]
     for axis, metric in zip(axes, metrics, strict=True):
       columns = zip(*([r[metric] for r in run] for run in runs), strict=True)
-      middle, half = np.transpose(list(map(report.mean_and_interval, columns)))
+      middle, half = np.transpose(list(map(tables.mean_and_interval, columns)))
       (line,) = axis.plot(epochs, middle, marker='o', ms=3, label=method)
       axis.fill_between(
         epochs, middle - half, middle + half, color=line.get_color(), alpha=0.15

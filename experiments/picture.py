@@ -14,8 +14,8 @@ import argparse
 import pathlib
 
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import plots
+from hafjax.hierarchy import load_hierarchy
 
 _GAMMA = 2.0
 
@@ -39,7 +39,7 @@ def main():
   parser.add_argument('--embedding', action='store_true')
   args = parser.parse_args()
   out = pathlib.Path(args.out)
-  hierarchy = hierarchy_lib.load_hierarchy('cifar100')
+  hierarchy = load_hierarchy('cifar100')
   files = {out: draw_frames(hierarchy, _GAMMA)}
   if args.spectra:
     files[out.with_name('spectra.png')] = plots.spectrum_picture(

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Int32, Num
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
-from hafjax.losses import frame
+from hafjax.hierarchy import KINDS
+from hafjax.hierarchy import Hierarchy
 from hafjax.numerics import tree_sums
+from hafjax.numerics.vectors import at_least_float32
 
 # Relative rounding errors that a threshold lets pass, in machine epsilons. With
 # 10 to 100,000 classes, a softmax and its sum in float32 were off by 7 at most.
@@ -21,7 +22,7 @@ _SLACK = 32
 
 
 def node_probabilities(
-  probs: Float[Array, 'b k'], hierarchy: hierarchy_lib.Hierarchy
+  probs: Float[Array, 'b k'], hierarchy: Hierarchy
 ) -> Float[Array, 'b n']:
   """The probability of every node, the sum over its classes.
 
@@ -47,7 +48,7 @@ def _class_probs(probs, hierarchy):
       f'probs must be of shape [B, {num_classes}], a column for each class of '
       f'the hierarchy, got {list(probs.shape)}.'
     )
-  return frame.at_least_single(probs)
+  return at_least_float32(probs)
 
 
 # --- Least risk --------------------------------------------------------------
@@ -77,7 +78,7 @@ def crm(
       'probs must be of shape [B, K] and cost of shape [K, K], got '
       f'{list(probs.shape)} and {list(cost.shape)}.'
     )
-  probs = frame.at_least_single(probs)
+  probs = at_least_float32(probs)
   # Many risks differ by little: accelerators' short products would reorder
   # them.
   return -jnp.matmul(
@@ -87,7 +88,7 @@ def crm(
 
 def crm_tree(
   probs: Float[Array, 'b k'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   kind: str = 'lca_height',
 ) -> Float[Array, 'b k']:
   """`crm` with the costs `hierarchy.distances(kind)`, in O(N) an example.
@@ -109,10 +110,8 @@ def crm_tree(
   Raises:
     ValueError: if there is not a column for each class, or no such kind.
   """
-  if kind not in hierarchy_lib.KINDS:
-    raise ValueError(
-      f'kind must be one of {", ".join(hierarchy_lib.KINDS)}, got {kind!r}.'
-    )
+  if kind not in KINDS:
+    raise ValueError(f'kind must be one of {", ".join(KINDS)}, got {kind!r}.')
   masses = node_probabilities(probs, hierarchy)
   values = hierarchy.node_heights.copy()
   if kind == 'lca_depth':
@@ -128,7 +127,7 @@ def crm_tree(
 
 
 def coarse_labels(
-  hierarchy: hierarchy_lib.Hierarchy, level: int | None = None
+  hierarchy: Hierarchy, level: int | None = None
 ) -> Int32[np.ndarray, 'k']:
   """Which coarse class each class belongs to, as `hie` counts them.
 
@@ -153,7 +152,7 @@ def coarse_labels(
 
 def hie(
   probs: Float[Array, 'b k'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   coarse: Float[Array, 'b m'] | None = None,
   level: int | None = None,
 ) -> Float[Array, 'b k']:
@@ -200,7 +199,7 @@ def hie(
 
 def selective(
   probs: Float[Array, 'b k'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   threshold: float | Float[Array, ''],
 ) -> Int32[Array, 'b']:
   """The nearest node that is certain enough, at the most likely class or above.
@@ -263,7 +262,7 @@ def _reached(masses, threshold):
 
 
 def hierarchical_coverage(
-  nodes: Int[Array, '*b'], hierarchy: hierarchy_lib.Hierarchy
+  nodes: Int[Array, '*b'], hierarchy: Hierarchy
 ) -> Float[Array, '*b']:
   """How much an answer says: 1 - log(classes under the node) / log(K).
 
@@ -285,7 +284,7 @@ def hierarchical_coverage(
 def selective_curve(
   probs: Float[Array, 'b k'],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   thresholds: Float[Array, 't'],
   mask: Bool[Array, 'b'] | None = None,
 ) -> dict[str, Float[Array, 't']]:

@@ -24,19 +24,25 @@ from absl.flags import argparse_flags
 import jax
 import numpy as np
 
-from hafjax import checkpoint
-from hafjax import command
-from hafjax import data as data_lib
-from hafjax import device as device_lib
-from hafjax import geometry as geometry_lib
-from hafjax import hierarchy as hierarchy_lib
-from hafjax import measure
-from hafjax import messages
 from hafjax import metrics
-from hafjax import npy
-from hafjax import report
-from hafjax import train
-from hafjax.experiment import make_experiment
+from hafjax.cli import runner
+from hafjax.data import load_dataset
+from hafjax.files.arrays import ArrayError
+from hafjax.files.arrays import load_archive
+from hafjax.files.text import describe_error
+from hafjax.files.text import quote_some
+from hafjax.hierarchy import KINDS
+from hafjax.hierarchy import builtin_names
+from hafjax.hierarchy import load_hierarchy
+from hafjax.runs import checkpoints
+from hafjax.runs import tables
+from hafjax.runtime.devices import Devices
+from hafjax.train.collapse import CollapsePass
+from hafjax.train.collapse import check_layers
+from hafjax.train.evaluator import Evaluator
+from hafjax.train.run import collapse_records
+from hafjax.train.run import recorded_config
+from hafjax.train.setup import make_experiment
 
 
 class EvaluationError(ValueError):
@@ -48,17 +54,17 @@ class EvaluationError(ValueError):
 
 def _arrays(file: str) -> tuple[np.ndarray, np.ndarray]:
   try:
-    found = npy.load_archive(file)
-  except (OSError, npy.ArrayError) as error:
+    found = load_archive(file)
+  except (OSError, ArrayError) as error:
     raise EvaluationError(
       f'{file} cannot be read as an .npz file of plain arrays: '
-      f'{messages.reason(error)}.'
+      f'{describe_error(error)}.'
     ) from error
   missing = [name for name in ('scores', 'labels') if name not in found]
   if missing:
     raise EvaluationError(
       f'{file} has no array {missing[0]!r}: it needs scores [N, K] and labels '
-      f'[N], and has {messages.quoted(found) or "none"}.'
+      f'[N], and has {quote_some(found) or "none"}.'
     )
   return found['scores'], found['labels']
 
@@ -98,7 +104,7 @@ def evaluate_scores(
     EvaluationError: if the file cannot be read or does not fit the hierarchy.
     HierarchyError: if the hierarchy is bad.
   """
-  tree = hierarchy_lib.load_hierarchy(hierarchy)
+  tree = load_hierarchy(hierarchy)
   scores, labels = _arrays(file)
   if scores.ndim != 2 or scores.shape[1] != tree.num_classes:
     raise EvaluationError(
@@ -168,30 +174,30 @@ def evaluate_run(
   Raises:
     ValueError: of the kind of what cannot be had.
   """
-  config = train.recorded_config(
+  config = recorded_config(
     folder,
     collapse=dict(every=1, splits=splits, layers=layers),
     **changes,
   )
   config.ks = sorted({*config.ks, *metrics.KS})
-  data = data_lib.load(config)
+  data = load_dataset(config)
   experiment = make_experiment(config, data)
-  geometry_lib.check_layers(layers, experiment, data.image_shape)
-  run = checkpoint.Workdir(
-    folder, checkpoint.describe(config, data), create=False
+  check_layers(layers, experiment, data.image_shape)
+  run = checkpoints.Workdir(
+    folder, checkpoints.describe(config, data), create=False
   )
   try:
-    device = device_lib.Device(data)
+    device = Devices(data)
     # Any multiple of the devices: batches are filled up.
     count = jax.device_count()
     batch_size = -(-config.get('eval_batch_size', 500) // count) * count
-    evaluator = measure.Evaluator(experiment, data, device)
-    geometry = geometry_lib.Geometry(experiment, data, device, batch_size)
+    evaluator = Evaluator(experiment, data, device)
+    geometry = CollapsePass(experiment, data, device, batch_size)
     state = device.abstract_state(experiment)
     records = []
     for step in run.steps():
       restored = run.restore(step, state)
-      records += train.collapse_records(geometry, restored, config)
+      records += collapse_records(geometry, restored, config)
 
     def key(record):
       # Of before there were others.
@@ -219,7 +225,7 @@ def evaluate_run(
 def _lines(found: dict[str, float]) -> str:
   """A table of metrics with a row each."""
   rows = [[name, f'{value:.4f}'] for name, value in found.items()]
-  return report.markdown_table(['metric', 'value'], rows)
+  return tables.markdown_table(['metric', 'value'], rows)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -249,7 +255,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
   )
   parser.add_argument(
     '--distance',
-    choices=hierarchy_lib.KINDS,
+    choices=KINDS,
     default='lca_height',
     help='between classes, for --scores (default: %(default)s)',
   )
@@ -282,7 +288,7 @@ def main(args: argparse.Namespace):
     if not args.hierarchy:
       raise EvaluationError(
         '--scores needs --hierarchy: a built-in name '
-        f'({", ".join(hierarchy_lib.builtin_names())}) or a file.'
+        f'({", ".join(builtin_names())}) or a file.'
       )
     found = evaluate_scores(
       args.scores, args.hierarchy, args.distance, args.scores_are
@@ -290,7 +296,7 @@ def main(args: argparse.Namespace):
     print(_lines(found))
     if args.output:
       try:
-        checkpoint.write_json(pathlib.Path(args.output), found)
+        checkpoints.write_json(pathlib.Path(args.output), found)
       except OSError as error:
         raise EvaluationError(f'{args.output}: {error.strerror}.') from error
     return
@@ -304,8 +310,8 @@ def main(args: argparse.Namespace):
   for number, folder in enumerate(folders, 1):
     logging.info('Run %d of %d: %s.', number, len(folders), folder)
     results.append(evaluate_run(folder, args.layers, args.splits, **changes))
-  print(report.results_table(results))
+  print(tables.results_table(results))
 
 
 if __name__ == '__main__':
-  command.run(main, parse)
+  runner.run(main, parse)

@@ -15,9 +15,9 @@ from absl import flags
 from absl import logging
 from ml_collections import config_flags
 
-from hafjax import command
-from hafjax import processes
-from hafjax import train
+from hafjax.cli import runner
+from hafjax.runtime import processes
+from hafjax.train.run import train_and_evaluate
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'What to run: configs/NAME.py[:VARIANT].', lock_config=True
@@ -46,8 +46,8 @@ def main():
     if not processes.is_first():
       # One voice is enough.
       logging.set_verbosity(logging.WARNING)
-  train.train_and_evaluate(_CONFIG.value, _WORKDIR.value)
+  train_and_evaluate(_CONFIG.value, _WORKDIR.value)
 
 
 if __name__ == '__main__':
-  command.run(main)
+  runner.run(main)

@@ -13,15 +13,20 @@ import numpy as np
 import pytest
 
 from configs import common
-from hafjax import config as config_lib
-from hafjax import data as data_lib
-from hafjax import experiment as experiment_lib
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import methods
-from hafjax import overrides
-from hafjax import step as step_lib
-from hafjax import train
+from hafjax.cli import overrides
+from hafjax.data import SPECS
+from hafjax.data import Arrays
+from hafjax.data import DataSet
+from hafjax.data import load_dataset
+from hafjax.hierarchy import load_hierarchy
+from hafjax.train import step as step_lib
+from hafjax.train.config import ConfigError
+from hafjax.train.config import check_config
+from hafjax.train.run import train_and_evaluate
+from hafjax.train.setup import initial_state
+from hafjax.train.setup import make_experiment
 from tests import helpers
 
 FOLDER = pathlib.Path(common.__file__).parent
@@ -34,7 +39,7 @@ def test_every_config_and_variant_passes_its_checks(name, variant):
   config = importlib.import_module(f'configs.{name}').get_config(variant)
   if name == 'common':
     config.synthetic = helpers.tiny_config().synthetic
-  config_lib.check(config)
+  check_config(config)
   assert config.variant == variant
 
 
@@ -61,8 +66,8 @@ def test_a_config_is_nobody_elses(variant):
 def test_every_config_trains_a_step(name):
   """As it stands but for the data: two random images of each class."""
   config = importlib.import_module(f'configs.{name}').get_config('haframe')
-  spec = data_lib.SPECS[config.dataset]
-  hierarchy = hierarchy_lib.load_hierarchy(spec.hierarchy or 'quickstart')
+  spec = SPECS[config.dataset]
+  hierarchy = load_hierarchy(spec.hierarchy or 'quickstart')
   size = config.image_size or dict(
     cifar10=32, cifar100=32, fashion_mnist=28
   ).get(config.dataset, 24)
@@ -74,8 +79,8 @@ def test_every_config_trains_a_step(name):
   else:
     shape, mean, std = (size, size, len(spec.mean)), spec.mean, spec.std
     examples = rng.integers(0, 256, (count, *shape), np.uint8)
-  arrays = data_lib.Arrays(examples, np.arange(count, dtype=np.int32) // 2)
-  data = data_lib.DataSet(
+  arrays = Arrays(examples, np.arange(count, dtype=np.int32) // 2)
+  data = DataSet(
     hierarchy=hierarchy,
     distances=hierarchy.distances(),
     kind='lca_height',
@@ -86,10 +91,10 @@ def test_every_config_trains_a_step(name):
     crop_padding=spec.crop_padding,
     flip=spec.flip,
   )
-  experiment = experiment_lib.make_experiment(config, data)
+  experiment = make_experiment(config, data)
   state, sums = jax.eval_shape(
     lambda: step_lib.train_step(
-      experiment_lib.initial_state(experiment, shape),
+      initial_state(experiment, shape),
       arrays.images[:8],
       jnp.asarray(arrays.labels[:8]),
       experiment,
@@ -113,9 +118,9 @@ def test_every_variant_lowers_its_loss(variant, dtype):
   config = helpers.tiny_config(variant, dtype=dtype)
   # Rates at which every loss, whatever its scale, falls at every step.
   config.lr = common.get_config().lr
-  data = data_lib.load(config)
-  experiment = experiment_lib.make_experiment(config, data)
-  state = experiment_lib.initial_state(experiment, data.image_shape)
+  data = load_dataset(config)
+  experiment = make_experiment(config, data)
+  state = initial_state(experiment, data.image_shape)
   arrays = data.splits['train'].take(np.arange(0, 240, 8))
   step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
   losses = []
@@ -156,8 +161,8 @@ def test_every_variant_lowers_its_loss(variant, dtype):
 )
 def test_bad_configs_are_told(change, message):
   config = helpers.tiny_config(**change)
-  with pytest.raises(config_lib.ConfigError, match=message):
-    config_lib.check(config, num_devices=16)
+  with pytest.raises(ConfigError, match=message):
+    check_config(config, num_devices=16)
 
 
 def test_all_problems_at_once():
@@ -165,8 +170,8 @@ def test_all_problems_at_once():
   with config.unlocked():
     config.speed = 3
     del config.momentum
-  with pytest.raises(config_lib.ConfigError) as caught:
-    config_lib.check(config)
+  with pytest.raises(ConfigError) as caught:
+    check_config(config)
   for words in ('seed must', "no model 'x'", 'speed is not a', 'momentum is m'):
     assert words in str(caught.value)
   assert '\n' not in str(caught.value)
@@ -192,12 +197,12 @@ def test_unknown_variants_are_told():
 )
 def test_tops_and_widths(variant, change, dim, caplog):
   config = helpers.tiny_config(variant, **change)
-  config_lib.check(config)
-  data = data_lib.load(config)
-  experiment = experiment_lib.make_experiment(config, data)
+  check_config(config)
+  data = load_dataset(config)
+  experiment = make_experiment(config, data)
   narrow = variant != 'cross_entropy' and dim == 12
   assert ('no room for the exact frame' in caplog.text) == narrow
-  state = experiment_lib.initial_state(experiment, data.image_shape)
+  state = initial_state(experiment, data.image_shape)
   arrays = data.splits['train'].take(np.arange(30))
   state, sums = jax.jit(
     lambda s, x, y: step_lib.train_step(s, x, y, experiment)
@@ -227,20 +232,20 @@ def test_frames_that_do_not_go_together(change, message):
   with config.unlocked():
     config.method.update(change)
   with pytest.raises(methods.MethodError, match=message):
-    experiment_lib.make_experiment(config, data_lib.load(config))
+    make_experiment(config, load_dataset(config))
 
 
 def test_a_tree_frame_needs_its_width():
   config = helpers.tiny_config(**{'method.frame': 'tree', 'feature_dim': 30})
   with pytest.raises(methods.MethodError, match='needs features of'):
-    experiment_lib.make_experiment(config, data_lib.load(config))
+    make_experiment(config, load_dataset(config))
 
 
 @pytest.mark.parametrize(
   'change, error, message',
   [
     ({'method.gamma': -2.0}, frames.FrameError, 'gamma must be .* got -2.0'),
-    ({'hierarchy': 'nowhere'}, config_lib.ConfigError, 'nowhere'),
+    ({'hierarchy': 'nowhere'}, ConfigError, 'nowhere'),
     # An MLP of width 256 has room for the frame; a narrow one has not.
     ({'top': 'pool', 'model': 'convnet'}, None, ''),
   ],
@@ -248,12 +253,12 @@ def test_a_tree_frame_needs_its_width():
 def test_frames_are_checked_before_training(change, error, message, tmp_path):
   config = helpers.tiny_config(**change)
   if error is None:
-    data = data_lib.load(config)
-    head = experiment_lib.make_experiment(config, data).method.head
+    data = load_dataset(config)
+    head = make_experiment(config, data).method.head
     assert head.frame.shape == (30, 128)
     return
   with pytest.raises(error, match=message):
-    train.train_and_evaluate(config, tmp_path)
+    train_and_evaluate(config, tmp_path)
   assert not list(tmp_path.iterdir()), 'a bad run left files'
 
 
@@ -296,8 +301,8 @@ def test_what_a_config_cannot_know_is_told_at_once_too(tmp_path):
       'collapse.layers': ('nose',),
     }
   )
-  with pytest.raises(config_lib.ConfigError) as caught:
-    train.train_and_evaluate(config, tmp_path / 'run')
+  with pytest.raises(ConfigError) as caught:
+    train_and_evaluate(config, tmp_path / 'run')
   for words in ("'crmx'", 'weights.npz', "'nose'"):
     assert words in str(caught.value)
   assert not (tmp_path / 'run').exists()

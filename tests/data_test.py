@@ -12,11 +12,13 @@ import pytest
 from configs import cifar100
 from configs import fashion_mnist
 from configs import quickstart
-from hafjax import data
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.data import SPECS
+from hafjax.data import DataError
 from hafjax.data import augment
-from hafjax.data import pipeline
-from hafjax.data import sources
+from hafjax.data import dataset
+from hafjax.data import load_dataset
+from hafjax.data import splits as splits_lib
+from hafjax.hierarchy import load_hierarchy
 
 
 def write_idx(file, array, magic=None):
@@ -42,7 +44,7 @@ def idx_folder(tmp_path):
 def test_fashion_mnist_from_idx_files(idx_folder):
   config = fashion_mnist.get_config()
   config.data_dir = str(idx_folder)
-  loaded = data.load(config)
+  loaded = load_dataset(config)
   sizes = {name: len(arrays) for name, arrays in loaded.splits.items()}
   assert sizes == dict(train=20, val=5000, test=30)
   for arrays in loaded.splits.values():
@@ -54,26 +56,26 @@ def test_fashion_mnist_from_idx_files(idx_folder):
 
 
 def test_labels_follow_the_hierarchys_class_order(idx_folder, tmp_path):
-  tree = hierarchy_lib.load_hierarchy('fashion_mnist')
+  tree = load_hierarchy('fashion_mnist')
   reversed_paths = tree.paths()[::-1]
   file = tmp_path / 'reversed.txt'
   file.write_text('\n'.join(reversed_paths))
   config = fashion_mnist.get_config()
   config.data_dir, config.hierarchy = str(idx_folder), str(file)
-  test = data.load(config).splits['test']
+  test = load_dataset(config).splits['test']
   np.testing.assert_array_equal(9 - test.images[:, 0, 0, 0], test.labels)
 
 
 def test_other_classes_are_told_by_name(idx_folder, tmp_path):
   file = tmp_path / 'other.txt'
-  paths = hierarchy_lib.load_hierarchy('fashion_mnist').paths()
+  paths = load_hierarchy('fashion_mnist').paths()
   file.write_text('\n'.join([*paths[:-1], 'root/hats/hats/fedora']))
   config = fashion_mnist.get_config()
   config.data_dir, config.hierarchy = str(idx_folder), str(file)
   with pytest.raises(
     ValueError, match=r"only in the data: .*; only in the hierarchy: 'fedora'"
   ):
-    data.load(config)
+    load_dataset(config)
 
 
 @pytest.mark.parametrize(
@@ -92,18 +94,18 @@ def test_other_classes_are_told_by_name(idx_folder, tmp_path):
 )
 def test_damaged_idx_files_are_told(idx_folder, damage, message):
   damage(idx_folder / 't10k-images-idx3-ubyte.gz')
-  with pytest.raises(data.DataError, match=message):
-    sources.idx_splits(idx_folder)
+  with pytest.raises(DataError, match=message):
+    splits_lib.idx_splits(idx_folder)
 
 
 @pytest.mark.skipif(
-  not os.path.isdir(sources.DEBIAN_FASHION_MNIST),
+  not os.path.isdir(splits_lib.DEBIAN_FASHION_MNIST),
   reason='needs the Debian package dataset-fashion-mnist',
 )
 def test_the_real_fashion_mnist_has_the_published_statistics():
-  splits = sources.idx_splits(sources.DEBIAN_FASHION_MNIST)
+  splits = splits_lib.idx_splits(splits_lib.DEBIAN_FASHION_MNIST)
   pixels = splits['train'].images / 255
-  spec = data.SPECS['fashion_mnist']
+  spec = SPECS['fashion_mnist']
   assert pixels.mean() == pytest.approx(spec.mean[0], abs=1e-4)
   assert pixels.std() == pytest.approx(spec.std[0], abs=1e-4)
   for name, per_class in (('train', 6000), ('test', 1000)):
@@ -115,7 +117,7 @@ def test_cifar100_through_tfds(tmp_path, monkeypatch):
   import requests
   import tensorflow_datasets as tfds
 
-  tree = hierarchy_lib.load_hierarchy('cifar100')
+  tree = load_hierarchy('cifar100')
   superclasses = [path.split('/')[-2] for path in tree.paths()]
   coarse_names = sorted(set(superclasses))
   folder = tmp_path / 'archive' / 'cifar-100-binary'
@@ -140,7 +142,7 @@ def test_cifar100_through_tfds(tmp_path, monkeypatch):
   config = cifar100.get_config()
   config.data_dir = str(tmp_path / 'tfds')
   for _ in range(2):  # Prepared, then found prepared.
-    splits = data.load(config).splits
+    splits = load_dataset(config).splits
     sizes = {name: len(arrays) for name, arrays in splits.items()}
     assert sizes == dict(train=100, val=5000, test=200)
     for arrays in splits.values():
@@ -161,7 +163,7 @@ def test_fashion_mnist_through_tfds(tmp_path, monkeypatch):
   config.data_dir = str(tmp_path)  # No IDX files there.
   # TFDS's mock draws labels at random: enough of each class to hold out 500.
   with tfds.testing.mock_data(num_examples=7000):
-    splits = data.load(config).splits
+    splits = load_dataset(config).splits
   assert len(splits['train']) == 2000 and len(splits['val']) == 5000
   assert splits['test'].images.shape == (7000, 28, 28, 1)
   assert set(np.bincount(splits['val'].labels)) == {500}
@@ -171,8 +173,8 @@ def test_without_a_network_cifar100_names_the_two_ways_on(tmp_path):
   config = cifar100.get_config()
   config.data_dir = str(tmp_path)
   try:
-    loaded = data.load(config)
-  except data.DataError as error:
+    loaded = load_dataset(config)
+  except DataError as error:
     assert '--config.data_dir' in str(error) and 'quickstart' in str(error)
     assert '\n' not in str(error)
   else:
@@ -180,14 +182,16 @@ def test_without_a_network_cifar100_names_the_two_ways_on(tmp_path):
 
 
 def test_hold_out_refuses_to_leave_a_class_empty():
-  arrays = sources.Arrays(np.zeros((3, 1, 1, 1), np.uint8), np.array([0, 0, 1]))
-  with pytest.raises(data.DataError, match='Class 1 has 1 training images'):
-    sources.hold_out(arrays, 1)
+  arrays = splits_lib.Arrays(
+    np.zeros((3, 1, 1, 1), np.uint8), np.array([0, 0, 1])
+  )
+  with pytest.raises(DataError, match='Class 1 has 1 training images'):
+    splits_lib.hold_out(arrays, 1)
 
 
 def test_synthetic_similarities_follow_the_tree():
-  tree = hierarchy_lib.load_hierarchy('quickstart')
-  templates = sources.diffusion_templates(tree, 64, 3, seed=1)
+  tree = load_hierarchy('quickstart')
+  templates = splits_lib.diffusion_templates(tree, 64, 3, seed=1)
   flat = templates.reshape(tree.num_classes, -1).astype(np.float64)
   similarity = np.corrcoef(flat)
   distances = tree.distances()
@@ -202,9 +206,9 @@ def test_synthetic_similarities_follow_the_tree():
 def test_synthetic_images_depend_on_the_seed_alone():
   config = quickstart.get_config()
   config.synthetic.train_per_class = 3
-  first, again = data.load(config), data.load(config)
+  first, again = load_dataset(config), load_dataset(config)
   config.synthetic.seed = 1
-  other = data.load(config)
+  other = load_dataset(config)
   for name in ('train', 'val', 'test'):
     images = first.splits[name].images
     np.testing.assert_array_equal(images, again.splits[name].images)
@@ -258,21 +262,21 @@ def test_zero_pad_centres():
 
 
 def test_training_order_shows_every_example_once_an_epoch():
-  order = pipeline.training_order(10, batch_size=4, seed=3)
+  order = dataset.training_order(10, batch_size=4, seed=3)
   seen = np.concatenate([order[step] for step in range(10)])
   epochs = seen.reshape(4, 10)
   for epoch in epochs:
     np.testing.assert_array_equal(np.sort(epoch), np.arange(10))
   assert len({tuple(epoch) for epoch in epochs}) == 4
   np.testing.assert_array_equal(order[7], seen[28:32])
-  other = pipeline.training_order(10, batch_size=4, seed=4)
+  other = dataset.training_order(10, batch_size=4, seed=4)
   assert not np.array_equal(order[0], other[0])
 
 
 @pytest.mark.parametrize('size, batch_size', [(10, 4), (8, 4), (3, 8)])
 def test_evaluation_covers_everything_once(size, batch_size):
   seen = []
-  for indices, mask in pipeline.evaluation_batches(size, batch_size):
+  for indices, mask in dataset.evaluation_batches(size, batch_size):
     assert indices.shape == mask.shape == (batch_size,)
     seen.extend(indices[mask])
   np.testing.assert_array_equal(seen, np.arange(size))
@@ -281,13 +285,13 @@ def test_evaluation_covers_everything_once(size, batch_size):
 def test_images_are_never_shrunk():
   config = quickstart.get_config()
   config.image_size = 16
-  with pytest.raises(data.DataError, match='image_size=16 is smaller'):
-    data.load(config)
+  with pytest.raises(DataError, match='image_size=16 is smaller'):
+    load_dataset(config)
 
 
 def test_missing_folder_of_idx_files(tmp_path):
-  with pytest.raises(data.DataError, match='cannot be read'):
-    sources.idx_splits(pathlib.Path(tmp_path / 'nowhere'))
+  with pytest.raises(DataError, match='cannot be read'):
+    splits_lib.idx_splits(pathlib.Path(tmp_path / 'nowhere'))
 
 
 # --- Imbalance ---------------------------------------------------------------
@@ -299,7 +303,7 @@ def thin(**options):
     image_size=4, train_per_class=20, val_per_class=2, test_per_class=2
   )
   config.imbalance.update(options)
-  return data.load(config)
+  return load_dataset(config)
 
 
 def test_a_long_tail_falls_by_its_factor():
@@ -337,5 +341,5 @@ def test_counts_are_taken_as_they_are():
   ],
 )
 def test_imbalance_that_the_data_cannot_have_is_refused(options, problem):
-  with pytest.raises(data.DataError, match=problem):
+  with pytest.raises(DataError, match=problem):
     thin(**options)

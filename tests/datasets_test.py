@@ -13,11 +13,17 @@ from configs import i_naturalist2021
 from configs import imagenet2012
 from configs import inaturalist19
 from configs import tiered_imagenet_h
-from hafjax import data as data_lib
-from hafjax import hierarchy as hierarchy_lib
-from hafjax.data import images
+from hafjax.data import SPECS
+from hafjax.data import Arrays
+from hafjax.data import DataError
+from hafjax.data import decode
+from hafjax.data import load_dataset
 from hafjax.data import records
-from hafjax.data import sources
+from hafjax.data import splits as splits_lib
+from hafjax.data.decode import ImageDecoder
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import load_hierarchy
+from hafjax.hierarchy import save_hierarchy
 from tests import image_helpers
 
 SIZE = 8
@@ -29,7 +35,7 @@ def load(module, folder, hierarchy, **changes):
   config.image_size = SIZE
   config.input.cache_dir = str(folder / 'cache')
   config.update_from_flattened_dict(changes)
-  return data_lib.load(config)
+  return load_dataset(config)
 
 
 def write_tree(file, names):
@@ -90,11 +96,9 @@ def aircraft(tmp_path):
 )
 @pytest.mark.parametrize('inner', ['', 'data'])
 def test_fgvc_aircraft(aircraft, tmp_path, names, inner):
-  tree = hierarchy_lib.Hierarchy.from_paths(
-    [('root', 'group', name) for name in names[::-1]]
-  )
+  tree = Hierarchy.from_paths([('root', 'group', name) for name in names[::-1]])
   file = tmp_path / 'tree.tsv'
-  hierarchy_lib.save_hierarchy(tree, file)
+  save_hierarchy(tree, file)
   data = load(fgvc_aircraft, aircraft / inner, file)
   assert sizes(data) == dict(train=9, val=6, test=3)
   for split in data.splits.values():
@@ -120,7 +124,7 @@ def test_fgvc_aircraft_without_an_image(aircraft, tmp_path):
   (aircraft / 'data/images/0034003.jpg').unlink()
   tree = tmp_path / 'tree.txt'
   tree.write_text('root/a\nroot/b\n')
-  with pytest.raises(data_lib.DataError, match='and 1 of them are not there'):
+  with pytest.raises(DataError, match='and 1 of them are not there'):
     load(fgvc_aircraft, aircraft, tree)
 
 
@@ -140,7 +144,7 @@ def test_fgvc_aircraft_with_a_bad_list(aircraft, tmp_path, content, message):
     file.write_text(content)
   tree = tmp_path / 'tree.tsv'
   tree.write_text(''.join(f'root\t{name}\n' for name in VARIANTS))
-  with pytest.raises(data_lib.DataError, match=message):
+  with pytest.raises(DataError, match=message):
     load(fgvc_aircraft, aircraft, tree)
 
 
@@ -211,9 +215,9 @@ def test_inaturalist19_by_the_published_lists(inaturalist, tmp_path, names):
   for split in data.splits.values():
     np.testing.assert_allclose(colours(split), 40 * (2 - split.labels), atol=2)
   # Cropped as they are decoded in training, kept decoded for evaluation.
-  assert isinstance(data.splits['train'], images.Files)
+  assert isinstance(data.splits['train'], decode.Files)
   assert data.splits['train'].how.random_crop == 'stretched'
-  assert isinstance(data.splits['test'], data_lib.Arrays)
+  assert isinstance(data.splits['test'], Arrays)
 
 
 def test_the_hierarchy_of_inaturalist19_comes_with_it(inaturalist):
@@ -225,7 +229,7 @@ def test_the_hierarchy_of_inaturalist19_comes_with_it(inaturalist):
   labels = data.splits['test'].labels
   np.testing.assert_allclose(colours(data.splits['test']), 40 * labels, atol=2)
   (inaturalist / 'train2019.json').unlink()
-  with pytest.raises(data_lib.DataError, match='neither categories.json nor'):
+  with pytest.raises(DataError, match='neither categories.json nor'):
     load(inaturalist19, inaturalist, '')
 
 
@@ -243,17 +247,17 @@ def test_inaturalist19_by_the_official_annotations(inaturalist, tmp_path):
 def test_inaturalist19_with_what_is_missing(inaturalist, tmp_path):
   tree = write_tree(tmp_path / 'tree.txt', SPECIES)
   next((inaturalist / 'train_val2019/Life/1').glob('*.jpg')).unlink()
-  with pytest.raises(data_lib.DataError, match='1 of .* of nat0001.txt'):
+  with pytest.raises(DataError, match='1 of .* of nat0001.txt'):
     load(inaturalist19, inaturalist, tree)
   (inaturalist / 'splits_inat19').rename(tmp_path / 'elsewhere')
-  with pytest.raises(data_lib.DataError, match='1 of them are not there'):
+  with pytest.raises(DataError, match='1 of them are not there'):
     load(inaturalist19, inaturalist, tree)
   (inaturalist / 'train2019.json').write_text('{"images": []}')
-  with pytest.raises(data_lib.DataError, match='not in the layout .*annotati'):
+  with pytest.raises(DataError, match='not in the layout .*annotati'):
     load(inaturalist19, inaturalist, tree)
   for file in inaturalist.glob('*.json'):
     file.unlink()
-  with pytest.raises(data_lib.DataError, match='making-better-mistakes'):
+  with pytest.raises(DataError, match='making-better-mistakes'):
     load(inaturalist19, inaturalist, tree)
 
 
@@ -303,7 +307,7 @@ def test_cifar10_through_tfds(tmp_path, monkeypatch):
   import requests
   import tensorflow_datasets as tfds
 
-  tree = hierarchy_lib.load_hierarchy('cifar10')
+  tree = load_hierarchy('cifar10')
   folder = tmp_path / 'archive' / 'cifar-10-batches-bin'
   folder.mkdir(parents=True)
   (folder / 'batches.meta.txt').write_text('\n'.join(tree.class_names))
@@ -360,14 +364,14 @@ def test_large_tfds_data_sets(tmp_path, monkeypatch, module, test):
       image_helpers.write_image(file, colour(40 * (number % 3)))
       splits[split].append(dict(image=file.read_bytes(), label=number % 3))
   builder = FakeBuilder(tmp_path, names, splits)
-  monkeypatch.setattr(sources, 'tfds_builder', lambda *args: builder)
+  monkeypatch.setattr(splits_lib, 'tfds_builder', lambda *args: builder)
   tree = write_tree(tmp_path / 'tree.txt', names[::-1])
-  held = data_lib.SPECS[module.get_config().dataset].val_per_class
+  held = SPECS[module.get_config().dataset].val_per_class
   for _ in range(2):  # Labels are read, then kept.
     data = load(module, tmp_path, tree)
     assert sizes(data) == dict(train=180 - 3 * held, val=3 * held, test=6)
     for split in data.splits.values():
-      assert isinstance(split, images.Files)
+      assert isinstance(split, decode.Files)
       expected = 40 * (2 - split.labels)
       np.testing.assert_allclose(colours(split), expected, atol=2)
     splits['train'] = [dict(record, label=None) for record in splits['train']]
@@ -424,8 +428,8 @@ def test_records_of_a_real_data_source(tmp_path):
     split='train', decoders=dict(image=tfds.decode.SkipDecoding())
   )
   labels = records._labels(builder, 'train', source, tmp_path / 'cache')
-  files = images.Files(
-    records.Encoded(source), labels, images.Reading(4), are_streams=True
+  files = decode.Files(
+    records.Encoded(source), labels, ImageDecoder(4), are_streams=True
   )
   values = colours(files)
   assert sorted(values) == [0, 30, 60, 90, 120, 150]
@@ -436,7 +440,7 @@ def test_records_of_a_real_data_source(tmp_path):
   'module', [tiered_imagenet_h, imagenet2012, i_naturalist2021]
 )
 def test_hierarchies_that_are_not_ours_are_asked_for(module, tmp_path):
-  with pytest.raises(data_lib.DataError, match='--config.hierarchy'):
+  with pytest.raises(DataError, match='--config.hierarchy'):
     load(module, tmp_path, '')
 
 
@@ -450,8 +454,8 @@ def test_folders_are_asked_for(module, folder, tmp_path):
   for hierarchy in ('', str(tree)):
     config.data_dir, config.hierarchy = folder, hierarchy
     if hierarchy or module is not tiered_imagenet_h:
-      with pytest.raises(data_lib.DataError, match='--config.data_dir'):
-        data_lib.load(config)
+      with pytest.raises(DataError, match='--config.data_dir'):
+        load_dataset(config)
 
 
 @pytest.mark.parametrize(

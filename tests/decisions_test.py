@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from hafjax import decisions
-from hafjax import hierarchy
 from hafjax import metrics
+from hafjax.hierarchy import Hierarchy
 from tests import strategies
 
 KINDS = ('lca_height', 'lca_depth')
 # Five classes at depths 1, 2 and 3; 'one' has a single child.
-RAGGED = hierarchy.Hierarchy.from_paths(
+RAGGED = Hierarchy.from_paths(
   ['r/a', 'r/in/b', 'r/in/deep/c', 'r/one/d', 'r/in/deep/e']
 )
 
@@ -120,7 +120,7 @@ def test_crm_repeats_the_published_figures(reference, x64):
 
 def test_crm_tree_repeats_the_published_ranking(reference, x64):
   figures = reference('crm')
-  tree = hierarchy.Hierarchy.from_paths(figures['paths'].tolist())
+  tree = Hierarchy.from_paths(figures['paths'].tolist())
   np.testing.assert_array_equal(tree.distances(), figures['cost'])
   found = crm_tree(figures['probabilities'], tree)
   _, order = jax.lax.top_k(found, tree.num_classes)
@@ -130,7 +130,7 @@ def test_crm_tree_repeats_the_published_ranking(reference, x64):
 @pytest.mark.parametrize('rule', ['dense', 'tree'])
 def test_crm_repeats_the_published_metrics(reference, x64, rule):
   figures = reference('mbm_metrics')
-  tree = hierarchy.Hierarchy.from_paths(figures['paths'].tolist())
+  tree = Hierarchy.from_paths(figures['paths'].tolist())
   logits = jnp.asarray(figures['logits'].astype(np.float64))
   probs = jax.nn.softmax(logits)
   if rule == 'dense':
@@ -191,7 +191,7 @@ def test_crm_tree_has_no_table_of_100_000_classes():
   parents = np.concatenate([[-1], np.zeros(2000, int), groups])
   names = ['root', *(f'group {i}' for i in range(2000))]
   names += [f'class {i}' for i in below]
-  tree = hierarchy.Hierarchy.from_parents(parents, names)
+  tree = Hierarchy.from_parents(parents, names)
   probs = random_probs(tree, 2, 0).astype(np.float32)
   crm_tree(probs, tree)  # Compiles.
   started = time.perf_counter()
@@ -267,7 +267,7 @@ def test_coverage_is_one_at_leaves_and_none_at_the_root():
   np.testing.assert_allclose(coverage[0], 0, atol=1e-7)
   # A node of a single class says as much as the class.
   assert coverage[RAGGED.node_names.index('one')] == 1
-  lonely = hierarchy.Hierarchy.from_paths(['r/a'])
+  lonely = Hierarchy.from_paths(['r/a'])
   np.testing.assert_array_equal(
     decisions.hierarchical_coverage(np.arange(2), lonely), [1, 1]
   )

@@ -19,8 +19,8 @@ from experiments.deep_linear import root
 from experiments.deep_linear import speed
 from experiments.deep_linear import widths
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import ufm
+from hafjax.hierarchy import Hierarchy
 from tests import helpers
 
 
@@ -141,7 +141,7 @@ OPTIONS = {
 
 
 def tree():
-  return hierarchy_lib.Hierarchy.from_paths(['r/a/1', 'r/a/2', 'r/b/3', 'r/c'])
+  return Hierarchy.from_paths(['r/a/1', 'r/a/2', 'r/b/3', 'r/c'])
 
 
 def result(frame, kind, depth, *cases):

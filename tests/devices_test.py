@@ -9,13 +9,14 @@ import sys
 
 import pytest
 
-from hafjax import config as config_lib
-from hafjax import interruption
-from hafjax import mesh
-from hafjax import train
+from hafjax.runtime import mesh
+from hafjax.runtime import preemption
+from hafjax.train.config import ConfigError
+from hafjax.train.config import check_config
+from hafjax.train.run import train_and_evaluate
 from tests import helpers
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The method with the most state: a frame that turns as the run goes. Its 30
 # classes are no multiple of 4 or 8.
 FIELDS = {
@@ -36,8 +37,10 @@ def on_eight_devices(body, **values):
   script = f"""
 import json
 import pathlib
-from hafjax import interruption, train
-from tests import devices_test, helpers
+from hafjax.runtime import preemption
+from hafjax.train.run import train_and_evaluate
+from tests import helpers
+from tests.runtime import devices_test
 {names}
 {body}
 """
@@ -56,13 +59,13 @@ from tests import devices_test, helpers
 def one(tmp_path_factory):
   """A run on one device."""
   folder = tmp_path_factory.mktemp('one')
-  train.train_and_evaluate(config(), folder)
+  train_and_evaluate(config(), folder)
   return folder
 
 
 def test_eight_devices_give_the_curve_of_one(one, tmp_path):
   body = """
-train.train_and_evaluate(devices_test.config(), folder)
+train_and_evaluate(devices_test.config(), folder)
 print('null')
 """
   on_eight_devices(body, folder=str(tmp_path / 'eight'))
@@ -73,23 +76,23 @@ print('null')
 def test_classes_over_devices_give_it_too_and_runs_change_devices(
   one, tmp_path
 ):
-  with helpers.signal_at(11), pytest.raises(interruption.Stopped):
-    train.train_and_evaluate(config(), tmp_path / 'spread')
+  with helpers.signal_at(11), pytest.raises(preemption.Stopped):
+    train_and_evaluate(config(), tmp_path / 'spread')
   body = """
 def run(name, model):
   config = devices_test.config(**{'mesh.model': model})
-  return train.train_and_evaluate(config, pathlib.Path(folder) / name)
+  return train_and_evaluate(config, pathlib.Path(folder) / name)
 
 memory = run('split', 4)['memory']
 run('spread', 8)
 try:
   with helpers.signal_at(11):
     run('gathered', 4)
-except interruption.Stopped:
+except preemption.Stopped:
   print(json.dumps(memory))
 """
   memory = on_eight_devices(body, folder=str(tmp_path))
-  train.train_and_evaluate(config(), tmp_path / 'gathered')
+  train_and_evaluate(config(), tmp_path / 'gathered')
   for name in ('split', 'spread', 'gathered'):
     helpers.assert_close_runs(config(), one, tmp_path / name)
   alone = json.loads((one / 'results.json').read_text())['memory']
@@ -114,7 +117,7 @@ print('null')
   for fields in kinds:
     config = helpers.tiny_config(num_epochs=1, **fields)
     alone, split = (tmp_path / f / config.variant for f in ('alone', 'split'))
-    train.train_and_evaluate(config, alone)
+    train_and_evaluate(config, alone)
     helpers.assert_close_runs(config, alone, split)
 
 
@@ -124,5 +127,5 @@ def test_sizes_of_the_mesh():
   assert mesh.sizes(8, data=2, model=4) == (2, 4)
   with pytest.raises(mesh.MeshError, match=r'devices \(8\), got -1 x 3'):
     mesh.sizes(8, model=3)
-  with pytest.raises(config_lib.ConfigError, match='mesh.model that divides'):
-    config_lib.check(config(**{'mesh.model': 2}), num_devices=1)
+  with pytest.raises(ConfigError, match='mesh.model that divides'):
+    check_config(config(**{'mesh.model': 2}), num_devices=1)

@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from hafjax import data as data_lib
-from hafjax import experiment as experiment_lib
 from hafjax import frames
-from hafjax import train
+from hafjax.data import load_dataset
+from hafjax.train.run import train_and_evaluate
+from hafjax.train.setup import make_experiment
 from tests import helpers
 
 # Shortest paths in the complete bipartite graph of 2 and 3 classes: a metric,
@@ -124,19 +124,19 @@ def test_training_with_distances_of_ones_own(tmp_path):
   distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
   file = write(tmp_path, 'd.npy', distances)
   config = helpers.tiny_config(distance=str(file), num_epochs=1)
-  data = data_lib.load(config)
+  data = load_dataset(config)
   assert data.kind is None
-  head = experiment_lib.make_experiment(config, data).method.head
+  head = make_experiment(config, data).method.head
   np.testing.assert_allclose(
     head.frame @ head.frame.T,
     frames.similarity(distances, config.method.gamma),
     atol=1e-9,
   )
-  results = train.train_and_evaluate(config, tmp_path / 'run')
+  results = train_and_evaluate(config, tmp_path / 'run')
   # Metrics are in the user's unit too: mistakes cost some real distance.
   severity = results['test']['mistake_severity']
   assert distances[distances > 0].min() < severity < distances.max()
   # The same file name with other distances is another run.
   write(tmp_path, 'd.npy', 2 * distances)
   with pytest.raises(ValueError, match='differs in distances'):
-    train.train_and_evaluate(config, tmp_path / 'run')
+    train_and_evaluate(config, tmp_path / 'run')

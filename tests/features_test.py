@@ -13,23 +13,27 @@ import pytest
 
 from configs import common
 from configs import features as features_config
-from hafjax import checkpoint
-from hafjax import config as config_lib
-from hafjax import data as data_lib
-from hafjax import device as device_lib
 from hafjax import evaluate
-from hafjax import experiment as experiment_lib
-from hafjax import hierarchy as hierarchy_lib
-from hafjax import step as step_lib
-from hafjax import train
+from hafjax.data import DataError
+from hafjax.data import dataset
 from hafjax.data import features
-from hafjax.data import pipeline
-from hafjax.data import sources
+from hafjax.data import load_dataset
+from hafjax.data import splits as splits_lib
+from hafjax.hierarchy import load_hierarchy
 from hafjax.report import __main__ as report_command
 from hafjax.report.sections import tiles
+from hafjax.runs import checkpoints
+from hafjax.runtime import devices
+from hafjax.runtime.devices import Devices
+from hafjax.train import step as step_lib
+from hafjax.train.config import ConfigError
+from hafjax.train.config import check_config
+from hafjax.train.run import train_and_evaluate
+from hafjax.train.setup import initial_state
+from hafjax.train.setup import make_experiment
 
 DIM = 12
-TREE = hierarchy_lib.load_hierarchy('quickstart')
+TREE = load_hierarchy('quickstart')
 
 
 def make_arrays(seed=0, train=10, test=3, dtype=np.float32):
@@ -83,7 +87,7 @@ def folder(tmp_path):
 def test_both_kinds_of_files_give_the_same(tmp_path, dtype):
   arrays = make_arrays(dtype=dtype)
   loaded = [
-    data_lib.load(small_config(write(tmp_path / kind, arrays, kind)))
+    load_dataset(small_config(write(tmp_path / kind, arrays, kind)))
     for kind in ('npz', 'npy')
   ]
   # A tenth of every class validates.
@@ -103,7 +107,7 @@ def test_both_kinds_of_files_give_the_same(tmp_path, dtype):
   np.testing.assert_array_equal(loaded[0].mean, loaded[1].mean)
   assert loaded[0].image_shape == (DIM,)
   for data in loaded:
-    batch = next(device_lib.Device(data).training_batches(4, 0, 0, 1))
+    batch = next(Devices(data).training_batches(4, 0, 0, 1))
     assert (
       batch[0].shape == (4, DIM)
       and batch[0].dtype == data.splits['train'].dtype
@@ -115,14 +119,14 @@ def test_both_kinds_of_files_give_the_same(tmp_path, dtype):
 
 def test_features_of_files_stay_on_disk(tmp_path):
   """What is held out of a memory map does not read it."""
-  data = data_lib.load(
+  data = load_dataset(
     small_config(write(tmp_path / 'data', make_arrays(), 'npy'))
   )
   assert isinstance(data.splits['test'].images, np.memmap)
   train_split = data.splits['train']
-  assert isinstance(train_split.images, sources.Rows)
+  assert isinstance(train_split.images, splits_lib.Rows)
   again = train_split.take(np.arange(200)).take(np.arange(5, 100))
-  assert isinstance(again.images, sources.Rows)
+  assert isinstance(again.images, splits_lib.Rows)
   np.testing.assert_array_equal(again.batch([0, 3]), train_split.batch([5, 8]))
 
 
@@ -130,7 +134,7 @@ def test_other_processes_open_files_themselves(tmp_path):
   folder = write(tmp_path / 'd', make_arrays(train=1000), 'npy')
   for split in (
     features.read(folder, TREE)['train'],
-    pipeline.load(small_config(folder)).splits['train'],
+    dataset.load_dataset(small_config(folder)).splits['train'],
   ):
     content = pickle.dumps(split)
     # Labels and places of rows, no features.
@@ -155,20 +159,20 @@ def test_bytes_in_another_order(tmp_path):
 
 def test_names_and_other_orders_of_classes(tmp_path):
   arrays = make_arrays()
-  expected = data_lib.load(small_config(write(tmp_path / 'a', arrays)))
+  expected = load_dataset(small_config(write(tmp_path / 'a', arrays)))
   names = np.array(TREE.class_names)
   for split in arrays.values():
     split['labels'] = names[split['labels']]
-  by_name = data_lib.load(small_config(write(tmp_path / 'b', arrays)))
+  by_name = load_dataset(small_config(write(tmp_path / 'b', arrays)))
   alphabet = np.sort(names)
   for split in arrays.values():
     split['labels'] = np.searchsorted(alphabet, split['labels'])
   arrays['train']['class_names'] = alphabet
-  sorted_names = data_lib.load(small_config(write(tmp_path / 'c', arrays)))
+  sorted_names = load_dataset(small_config(write(tmp_path / 'c', arrays)))
   del arrays['train']['class_names']
   folder = write(tmp_path / 'd', arrays, 'npy')
   np.save(tmp_path / 'd' / 'class_names.npy', alphabet)
-  in_a_file = data_lib.load(small_config(folder))
+  in_a_file = load_dataset(small_config(folder))
   for found in (by_name, sorted_names, in_a_file):
     for split in ('train', 'val', 'test'):
       np.testing.assert_array_equal(
@@ -180,7 +184,7 @@ def test_statistics_are_those_of_the_training_split(tmp_path, monkeypatch):
   monkeypatch.setattr(features, '_ROWS', 70)
   arrays = make_arrays()
   arrays['train']['features'][:, 3] = 0.25
-  data = data_lib.load(small_config(write(tmp_path / 'data', arrays)))
+  data = load_dataset(small_config(write(tmp_path / 'data', arrays)))
   rows = data.splits['train'].batch(slice(None))
   standard = np.asarray(data.preprocess(jnp.asarray(rows)), np.float64)
   np.testing.assert_allclose(standard.mean(0), 0, atol=1e-5)
@@ -193,25 +197,25 @@ def test_statistics_are_those_of_the_training_split(tmp_path, monkeypatch):
     data.preprocess(jnp.asarray(rows)), (rows - data.mean) / data.std, rtol=1e-5
   )
   config = small_config(tmp_path / 'data', **{'features.standardise': False})
-  raw = data_lib.load(config).preprocess(jnp.asarray(rows))
+  raw = load_dataset(config).preprocess(jnp.asarray(rows))
   np.testing.assert_array_equal(raw, rows)
 
 
 def test_large_splits_come_from_the_host(folder, monkeypatch):
   """Batches are the same, wherever they are gathered."""
-  data = data_lib.load(small_config(folder))
-  device = device_lib.Device(data)
+  data = load_dataset(small_config(folder))
+  device = Devices(data)
   kept = list(device.training_batches(20, 1, 4, 15))
   kept_test = list(device.batches('test', 40))
-  monkeypatch.setattr(device_lib, 'RESIDENT_BYTES', 100)
+  monkeypatch.setattr(devices, 'RESIDENT_BYTES', 100)
 
   def fail(*args):
     raise AssertionError('a large split went to the devices')
 
-  monkeypatch.setattr(device_lib.Device, 'source', fail)
-  device = device_lib.Device(data)
+  monkeypatch.setattr(Devices, 'source', fail)
+  device = Devices(data)
   streamed = list(device.training_batches(20, 1, 4, 15))
-  order = pipeline.training_order(270, 20, 1)
+  order = dataset.training_order(270, 20, 1)
   for step, (one, other) in enumerate(zip(kept, streamed, strict=True), 4):
     jax.tree.map(np.testing.assert_array_equal, one, other)
     np.testing.assert_array_equal(
@@ -228,7 +232,7 @@ def test_large_splits_come_from_the_host(folder, monkeypatch):
 def test_a_head_trains_is_measured_and_reported(folder, tmp_path):
   run = tmp_path / 'run'
   config = small_config(folder, **{'collapse.every': 3})
-  results = train.train_and_evaluate(config, run)
+  results = train_and_evaluate(config, run)
   # Chance is 1 / 30.
   assert results['test']['top1'] > 0.5
   lines = (run / 'collapse.jsonl').read_text().splitlines()
@@ -251,12 +255,12 @@ def test_a_head_trains_is_measured_and_reported(folder, tmp_path):
 @pytest.mark.parametrize('variant', common.VARIANTS)
 def test_every_method_trains_on_features(folder, variant):
   config = small_config(folder, variant)
-  config_lib.check(config)
-  data = data_lib.load(config)
-  experiment = experiment_lib.make_experiment(config, data)
+  check_config(config)
+  data = load_dataset(config)
+  experiment = make_experiment(config, data)
   state, sums = jax.eval_shape(
     lambda: step_lib.train_step(
-      experiment_lib.initial_state(experiment, data.image_shape),
+      initial_state(experiment, data.image_shape),
       data.splits['train'].batch(np.arange(30)),
       jnp.asarray(data.splits['train'].labels[:30]),
       experiment,
@@ -396,52 +400,52 @@ BAD = {
 def test_bad_features_are_told_before_training(case, folder, tmp_path):
   damage, message = BAD[case]
   damage(folder)
-  with pytest.raises(data_lib.DataError, match=message) as caught:
-    train.train_and_evaluate(small_config(folder), tmp_path / 'run')
+  with pytest.raises(DataError, match=message) as caught:
+    train_and_evaluate(small_config(folder), tmp_path / 'run')
   assert '\n' not in str(caught.value)
   assert not (tmp_path / 'run').exists()
 
 
 def test_models_of_images_are_refused(folder, tmp_path):
-  with pytest.raises(config_lib.ConfigError, match="'identity', 'mlp' for fea"):
-    train.train_and_evaluate(small_config(folder, model='wrn_10_1'), tmp_path)
+  with pytest.raises(ConfigError, match="'identity', 'mlp' for fea"):
+    train_and_evaluate(small_config(folder, model='wrn_10_1'), tmp_path)
 
 
 def test_without_a_folder():
-  with pytest.raises(data_lib.DataError, match='--config.data_dir'):
-    data_lib.load(small_config(''))
+  with pytest.raises(DataError, match='--config.data_dir'):
+    load_dataset(small_config(''))
 
 
 @pytest.mark.parametrize('share, held', [(0.1, 1), (0.34, 3), (0.99, 9)])
 def test_shares_of_every_class_are_held_out(share, held):
   labels = np.repeat(np.arange(5), 10)
-  split = sources.Arrays(np.arange(50.0)[:, None], np.append(labels[:-1], 9))
-  kept, val = sources.hold_out_share(split, share, seed=3)
+  split = splits_lib.Arrays(np.arange(50.0)[:, None], np.append(labels[:-1], 9))
+  kept, val = splits_lib.hold_out_share(split, share, seed=3)
   counts = np.bincount(val.labels, minlength=10)
   np.testing.assert_array_equal(counts[:4], held)
   # A class of one example trains.
   assert counts[9] == 0 and 9 in kept.labels
   everything = np.sort(np.concatenate([kept.images, val.images])[:, 0])
   np.testing.assert_array_equal(everything, np.arange(50))
-  other = sources.hold_out_share(split, share, seed=4)[1]
+  other = splits_lib.hold_out_share(split, share, seed=4)[1]
   assert not np.array_equal(val.images, other.images)
 
 
 def test_other_features_are_another_run(folder, tmp_path):
   config = small_config(folder, num_epochs=1)
-  record = checkpoint.describe(config, data_lib.load(config))
+  record = checkpoints.describe(config, load_dataset(config))
   other = tmp_path / 'other'
   shutil.copytree(folder, other)
   with np.load(other / 'train.npz') as arrays:
     changed = dict(arrays)
   changed['features'] = changed['features'][:, ::-1]
   np.savez(other / 'train.npz', **changed)
-  checkpoint.Workdir(tmp_path / 'run', record).close()
+  checkpoints.Workdir(tmp_path / 'run', record).close()
   for place, same in ((folder, True), (other, False)):
     config.data_dir = str(place)
-    found = checkpoint.describe(config, data_lib.load(config))
+    found = checkpoints.describe(config, load_dataset(config))
     if same:
-      checkpoint.Workdir(tmp_path / 'run', found).close()
+      checkpoints.Workdir(tmp_path / 'run', found).close()
       continue
-    with pytest.raises(checkpoint.CheckpointError, match='in training_data'):
-      checkpoint.Workdir(tmp_path / 'run', found)
+    with pytest.raises(checkpoints.CheckpointError, match='in training_data'):
+      checkpoints.Workdir(tmp_path / 'run', found)

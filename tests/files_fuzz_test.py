@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from hafjax.report import pictures
+from hafjax.report import plots
 from hafjax.report import sections
-from tests import fuzzing
 from tests import strategies
+from tests.fuzz import targets as fuzzing
 
 FORMATS = [
   name for name in fuzzing.FORMATS if not name.startswith('hierarchy_')
@@ -342,9 +342,9 @@ def test_every_curve_is_drawn(key, values, log):
   ]
   curve = sections.curve([history], 'loss')
   if curve:
-    looks = pictures.styles(['a'])
-    figure = pictures.curve_picture({'a': curve}, looks, 'loss', log)
-    assert pictures.encoded(figure, 'png').startswith(b'\x89PNG')
+    looks = plots.styles(['a'])
+    figure = plots.curve_picture({'a': curve}, looks, 'loss', log)
+    assert plots.encoded(figure, 'png').startswith(b'\x89PNG')
   else:
     assert key == 'epoch'
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import load_hierarchy
 from tests import strategies
 
 NAMES = [
@@ -125,7 +126,7 @@ def test_exact_separation_is_the_least_feasible(tree, gamma):
 
 
 def test_large_gamma_is_the_simplex_etf():
-  tree = hierarchy_lib.load_hierarchy('fashion_mnist')
+  tree = load_hierarchy('fashion_mnist')
   etf = frames.simplex_etf(10)
   cosines = etf @ etf.T
   np.testing.assert_allclose(cosines[~np.eye(10, dtype=bool)], -1 / 9)
@@ -147,14 +148,14 @@ def test_singular_kernels():
 
 
 def test_a_mapping_may_be_a_function():
-  tree = hierarchy_lib.load_hierarchy('fashion_mnist')
+  tree = load_hierarchy('fashion_mnist')
   exponential = frames.similarity(tree, gamma=1.5)
   own = frames.similarity(tree, gamma=0, mapping=lambda t: np.exp(-1.5 * t))
   np.testing.assert_allclose(own, exponential, atol=1e-15)
 
 
 def test_seeds_rotate():
-  tree = hierarchy_lib.load_hierarchy('fashion_mnist')
+  tree = load_hierarchy('fashion_mnist')
   first = frames.haframe(tree, 2.0, seed=0)
   np.testing.assert_array_equal(first, frames.haframe(tree, 2.0, seed=0))
   other = frames.haframe(tree, 2.0, seed=1)
@@ -167,7 +168,7 @@ def test_seeds_rotate():
 def test_rounding_does_not_turn_a_frame(monkeypatch, num_classes, dim):
   # Stands for another machine: a checkpoint is read under a frame made anew.
   if num_classes is None:
-    wanted = frames.similarity(hierarchy_lib.load_hierarchy('cifar100'), 2.0)
+    wanted = frames.similarity(load_hierarchy('cifar100'), 2.0)
   else:
     etf = frames.simplex_etf(num_classes)
     wanted = etf @ etf.T
@@ -210,7 +211,7 @@ def test_orthogonal_frames_have_their_lengths():
 
 
 def test_float64_whatever_jax_says():
-  tree = hierarchy_lib.load_hierarchy('cifar100')
+  tree = load_hierarchy('cifar100')
   inside = {}
   for flag in (False, True):
     with jax.enable_x64(flag):
@@ -220,14 +221,14 @@ def test_float64_whatever_jax_says():
 
 
 def test_barz_denzler_is_linear_similarity_without_separation():
-  tree = hierarchy_lib.load_hierarchy('cifar100')
+  tree = load_hierarchy('cifar100')
   frame = frames.barz_denzler_frame(tree)
   wanted = 1 - tree.distances() / 5
   np.testing.assert_allclose(frame @ frame.T, wanted, atol=1e-12)
 
 
 # On its way to two dimensions, one of its rows shrinks to almost nothing.
-SHRINKING = hierarchy_lib.Hierarchy.from_paths(
+SHRINKING = Hierarchy.from_paths(
   """r/1 r/2/5 r/3/6/10 r/3/6/11/16 r/3/6/11/17/20 r/3/7 r/3/6/11/17/21 r/3/8/12
   r/3/6/11/18/22 r/4 r/3/6/11/18/23 r/3/8/13/19 r/3/9/14 r/3/9/15""".split()
 )
@@ -254,7 +255,7 @@ def test_few_dimensions(tree, gamma, dim, seed):
 
 
 def test_refinement_lowers_the_gram_error_at_half_the_dimensions():
-  tree = hierarchy_lib.load_hierarchy('cifar100')
+  tree = load_hierarchy('cifar100')
   wanted = frames.similarity(tree, 2.0)
   frame = frames.low_dim_frame(wanted, 50)
   start = frames.low_dim_frame(wanted, 50, num_steps=0)
@@ -274,7 +275,7 @@ def test_a_circle_is_the_best_of_two_dimensions():
   np.testing.assert_allclose(np.abs(off), 0.5, atol=1e-4)
 
 
-TREE = hierarchy_lib.Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/z'])
+TREE = Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/z'])
 # Two classes near a third and far from each other: no ultrametric, and for
 # small gamma not even a positive definite kernel.
 STAR = np.array([[0, 1, 1, 1], [1, 0, 4, 4], [1, 4, 0, 4], [1, 4, 4, 0]], float)
@@ -371,8 +372,9 @@ def test_the_numerics_import_without_tensorflow():
   program = (
     'import sys\n'
     'from hafjax import (hierarchy, frames, losses, metrics, collapse, models,'
-    ' train, methods)\n'
-    'from hafjax.data import pipeline\n'
+    ' methods)\n'
+    'from hafjax.data import dataset\n'
+    'from hafjax.train import run\n'
     'banned = {"tensorflow", "tensorflow_datasets", "clu", "ml_collections",'
     ' "grain"}\n'
     'found = banned & set(sys.modules)\n'

@@ -12,15 +12,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hafjax import checkpoint
 from hafjax import collapse
-from hafjax import config as config_lib
-from hafjax import device as device_lib
 from hafjax import evaluate
-from hafjax import geometry
-from hafjax import measure
 from hafjax import metrics
-from hafjax import train
+from hafjax.runs import checkpoints
+from hafjax.runtime.devices import Devices
+from hafjax.train.collapse import NUM_SEVERE
+from hafjax.train.collapse import CollapsePass
+from hafjax.train.collapse import LayerError
+from hafjax.train.collapse import measures_of
+from hafjax.train.config import ConfigError
+from hafjax.train.evaluator import outputs_of
+from hafjax.train.run import recorded_config
+from hafjax.train.run import train_and_evaluate
 from tests import helpers
 
 LAYERS = ('features', 'level1')
@@ -38,7 +42,7 @@ def watched(variant, **overrides):
 def run(tmp_path_factory):
   """A HAFrame run; its state, experiment and data."""
   folder = tmp_path_factory.mktemp('haframe')
-  train.train_and_evaluate(watched('haframe'), folder)
+  train_and_evaluate(watched('haframe'), folder)
   return folder, *helpers.restored(watched('haframe'), folder)
 
 
@@ -48,7 +52,7 @@ def records(folder):
 
 
 def outputs(state, experiment, images):
-  return measure.outputs_of(state, jnp.asarray(images), experiment)
+  return outputs_of(state, jnp.asarray(images), experiment)
 
 
 def test_training_measures_collapse_as_it_is_defined(run):
@@ -112,7 +116,7 @@ def test_predictions_are_those_of_the_best_checkpoint(run):
   # The worst first; every one a mistake, and none worse is left out.
   severe = found['severe']
   distances = data.distances[found['labels'], found['predictions']]
-  assert len(severe) == min(geometry.NUM_SEVERE, (~right).sum())
+  assert len(severe) == min(NUM_SEVERE, (~right).sum())
   assert (np.diff(distances[severe]) <= 0).all() and not right[severe].any()
   rest = np.setdiff1d(np.arange(len(right)), severe)
   assert distances[severe].min() >= distances[rest].max()
@@ -136,7 +140,7 @@ def test_learned_classifiers_are_measured_too(tmp_path):
   config = watched(
     'cross_entropy', model='convnet', **{'collapse.splits': ('train', 'test')}
   )
-  train.train_and_evaluate(config, tmp_path)
+  train_and_evaluate(config, tmp_path)
   found = records(tmp_path)
   assert len(found) == 8
   state, experiment, data = helpers.restored(config, tmp_path)
@@ -187,11 +191,12 @@ def test_eight_devices_find_what_one_does(run):
   folder, state, experiment, data = run
   script = f"""
 import json, pathlib
-from hafjax import checkpoint, device, geometry
+from hafjax.runtime.devices import Devices
+from hafjax.train.collapse import CollapsePass
 from tests import helpers
 state, experiment, data = helpers.restored(
   helpers.tiny_config('haframe'), pathlib.Path({str(folder)!r}))
-found = geometry.Geometry(experiment, data, device.Device(data), 64).collapse(
+found = CollapsePass(experiment, data, Devices(data), 64).collapse(
   state, 'train')
 print(json.dumps(found))
 """
@@ -203,10 +208,8 @@ print(json.dumps(found))
     check=True,
   )
   (eight,) = json.loads(done.stdout.splitlines()[-1])
-  device = device_lib.Device(data)
-  (one,) = geometry.Geometry(experiment, data, device, 64).collapse(
-    state, 'train'
-  )
+  device = Devices(data)
+  (one,) = CollapsePass(experiment, data, device, 64).collapse(state, 'train')
   for name, value in one.items():
     if isinstance(value, float):
       assert eight[name] == pytest.approx(value, rel=1e-6, abs=1e-6), name
@@ -214,27 +217,27 @@ print(json.dumps(found))
 
 def test_classes_without_examples(run):
   _, state, experiment, data = run
-  device = device_lib.Device(data)
-  measures = geometry.Geometry(experiment, data, device, 64)
+  device = Devices(data)
+  measures = CollapsePass(experiment, data, device, 64)
   stats = measures.statistics(state, 'test')['features']
   counts = np.where(np.arange(30) < 28, stats.counts, 0)
-  found = geometry.measures_of(stats.replace(counts=counts))
+  found = measures_of(stats.replace(counts=counts))
   assert found and np.isfinite(list(found.values())).all()
-  assert geometry.measures_of(stats.replace(counts=0 * counts)) == {}
+  assert measures_of(stats.replace(counts=0 * counts)) == {}
 
 
 def test_what_is_not_finite_is_left_out():
   stats = collapse.ClassStatistics.create(3, 2).update(
     np.float32([[1, 0], [1, 0], [0, 1], [0, 1]]), np.array([0, 1, 2, 2])
   )
-  found = geometry.measures_of(stats.astype(np.float64))
+  found = measures_of(stats.astype(np.float64))
   assert np.isfinite(list(found.values())).all()
   assert 'nc1_cdnv' not in found and found['nc1'] == 0
 
 
 def test_checkpoints_stay_where_asked_for(tmp_path):
   config = helpers.tiny_config('haframe', keep_every=1, ks=(1, 2))
-  train.train_and_evaluate(config, tmp_path)
+  train_and_evaluate(config, tmp_path)
   evaluate.evaluate_run(tmp_path)
   assert [r['step'] for r in records(tmp_path)] == [15, 30, 45]
   # Ranks that the run was to report stay.
@@ -248,10 +251,10 @@ def test_damaged_logs_and_old_runs_are_told(run, tmp_path):
   content = file.read_text()
   try:
     file.write_text(content.replace('{"step": 30', '{"st'))
-    workdir = checkpoint.Workdir(
-      folder, checkpoint.describe(watched('haframe'), data)
+    workdir = checkpoints.Workdir(
+      folder, checkpoints.describe(watched('haframe'), data)
     )
-    with pytest.raises(checkpoint.CheckpointError, match='line 2 is damaged'):
+    with pytest.raises(checkpoints.CheckpointError, match='line 2 is damaged'):
       workdir.rewind_log(45)
     workdir.close()
   finally:
@@ -259,8 +262,8 @@ def test_damaged_logs_and_old_runs_are_told(run, tmp_path):
   record = json.loads((folder / 'run.json').read_text())
   del record['config']['hierarchy']
   (tmp_path / 'run.json').write_text(json.dumps(record))
-  with pytest.raises(checkpoint.CheckpointError, match='an older version'):
-    train.recorded_config(tmp_path)
+  with pytest.raises(checkpoints.CheckpointError, match='an older version'):
+    recorded_config(tmp_path)
 
 
 def test_bad_settings_are_told_before_training(tmp_path):
@@ -272,17 +275,15 @@ def test_bad_settings_are_told_before_training(tmp_path):
     ({'eval_every': 2, 'keep_every': 3}, 'a multiple of eval_every'),
   ):
     config = watched('haframe', **overrides)
-    with pytest.raises(
-      (geometry.GeometryError, config_lib.ConfigError), match=words
-    ):
-      train.train_and_evaluate(config, tmp_path / 'none')
+    with pytest.raises((LayerError, ConfigError), match=words):
+      train_and_evaluate(config, tmp_path / 'none')
   assert not (tmp_path / 'none').exists()
 
 
 def test_no_run_no_measures(tmp_path):
   with pytest.raises(evaluate.EvaluationError, match='results.json is missing'):
     evaluate.runs_in([tmp_path])
-  with pytest.raises(checkpoint.CheckpointError, match='holds no run'):
+  with pytest.raises(checkpoints.CheckpointError, match='holds no run'):
     evaluate.evaluate_run(tmp_path)
 
 

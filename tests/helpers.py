@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from configs import quickstart
-from hafjax import checkpoint
-from hafjax import data as data_lib
-from hafjax import device
-from hafjax import experiment as experiment_lib
-from hafjax import json_files
-from hafjax import progress
+from hafjax.data import load_dataset
+from hafjax.files import jsonl
+from hafjax.runs import checkpoints
+from hafjax.runtime import progress
+from hafjax.runtime.devices import Devices
+from hafjax.train.setup import make_experiment
 
 
 def tiny_config(variant=None, **overrides):
@@ -51,11 +51,11 @@ def environment(num_devices):
 
 def restored(config, folder, best=False):
   """A run's last saved state or its best, with its experiment and data."""
-  data = data_lib.load(config)
-  experiment = experiment_lib.make_experiment(config, data)
-  run = checkpoint.Workdir(folder, checkpoint.describe(config, data))
+  data = load_dataset(config)
+  experiment = make_experiment(config, data)
+  run = checkpoints.Workdir(folder, checkpoints.describe(config, data))
   step = run.best_step() if best else run.latest_step()
-  state = device.Device(data).abstract_state(experiment)
+  state = Devices(data).abstract_state(experiment)
   state = run.restore(step, state)
   run.close()
   return state, experiment, data
@@ -64,7 +64,7 @@ def restored(config, folder, best=False):
 def assert_close_runs(config, folder, other):
   """Two runs of a config have the same curves and weights, to rounding."""
   for name in ('metrics.jsonl', 'collapse.jsonl'):
-    curves = [json_files.read_lines(f / name) for f in (folder, other)]
+    curves = [jsonl.read_lines(f / name) for f in (folder, other)]
     for records in zip(*curves, strict=True):
       assert records[0].keys() == records[1].keys()
       for key in records[0].keys() - {'images_per_second'}:

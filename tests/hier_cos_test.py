@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 from scipy import special
 
-from hafjax import data as data_lib
-from hafjax import experiment as experiment_lib
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
-from hafjax import measure
 from hafjax import methods
-from hafjax import step as step_lib
+from hafjax.data import load_dataset
+from hafjax.hierarchy import Hierarchy
 from hafjax.losses import hier_cos
 from hafjax.models import level_heads
+from hafjax.train import step as step_lib
+from hafjax.train.evaluator import eval_step
+from hafjax.train.setup import frame_of
+from hafjax.train.setup import initial_state
+from hafjax.train.setup import make_experiment
 from tests import helpers
 from tests import strategies
 
-RAGGED = hierarchy_lib.Hierarchy.from_paths(
-  ['r/a/x', 'r/b/c/d/y', 'r/z', 'r/b/c/w', 'r/a/v']
-)
+RAGGED = Hierarchy.from_paths(['r/a/x', 'r/b/c/d/y', 'r/z', 'r/b/c/w', 'r/a/v'])
 
 
 class Case:
@@ -37,7 +37,7 @@ class Case:
     self.structure = name.split('_')[0]
     names = figures[f'{self.structure}/node_labels'].tolist()
     parents = figures[f'{self.structure}/node_parent']
-    self.tree = hierarchy_lib.Hierarchy.from_parents(
+    self.tree = Hierarchy.from_parents(
       np.concatenate([[-1], parents + 1]),
       ['the root', *names],
       figures[f'{self.structure}/classes'].tolist(),
@@ -259,15 +259,13 @@ def experiment_of(**changes):
   config = helpers.tiny_config('cross_entropy', **changes)
   with config.unlocked():
     config.method = dict(name='hier_cos')
-  data = data_lib.load(config)
-  return data, experiment_lib.make_experiment(config, data)
+  data = load_dataset(config)
+  return data, make_experiment(config, data)
 
 
 def test_the_method_trains_and_keeps_its_basis():
   data, experiment = experiment_of(top='linear')
-  state = jax.jit(
-    lambda: experiment_lib.initial_state(experiment, data.image_shape)
-  )()
+  state = jax.jit(lambda: initial_state(experiment, data.image_shape))()
   dim = data.hierarchy.num_nodes - 1
   basis = np.asarray(state.variables['frame']['classifier']['basis'])
   np.testing.assert_allclose(basis @ basis.T, np.eye(dim), atol=1e-5)
@@ -286,11 +284,11 @@ def test_the_method_trains_and_keeps_its_basis():
   # The basis is no frame of class vectors, to be compared with features.
   mask = jnp.ones(len(labels), bool)
   sums = jax.eval_shape(
-    lambda s, t: measure.eval_step(s, images, labels, mask, experiment, t),
+    lambda s, t: eval_step(s, images, labels, mask, experiment, t),
     state,
     experiment.truth,
   )
-  assert 'alignment' not in sums and experiment_lib.frame_of(state) is None
+  assert 'alignment' not in sums and frame_of(state) is None
 
 
 @pytest.mark.parametrize('change', [{'top': 'pool'}, {'feature_dim': 30}])
@@ -300,6 +298,8 @@ def test_the_method_needs_its_width(change):
 
 
 def test_the_method_needs_a_weight():
-  task = methods.Task(RAGGED, RAGGED.distances(), None, 8, np.ones(5, int), 0)
+  task = methods.MethodContext(
+    RAGGED, RAGGED.distances(), None, 8, np.ones(5, int), 0
+  )
   with pytest.raises(methods.MethodError, match='alpha must be at least 0'):
     methods.build(task, name='hier_cos', alpha=-1.0)

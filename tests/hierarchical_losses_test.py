@@ -9,16 +9,12 @@ import numpy as np
 import pytest
 from scipy import special
 
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
+from hafjax.hierarchy import Hierarchy
 from tests import strategies
 
-EVEN = hierarchy_lib.Hierarchy.from_paths(
-  ['r/a/x', 'r/a/y', 'r/b/z', 'r/b/w', 'r/b/v']
-)
-RAGGED = hierarchy_lib.Hierarchy.from_paths(
-  ['r/a/x', 'r/b/c/d/y', 'r/z', 'r/b/c/w', 'r/a/v']
-)
+EVEN = Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/z', 'r/b/w', 'r/b/v'])
+RAGGED = Hierarchy.from_paths(['r/a/x', 'r/b/c/d/y', 'r/z', 'r/b/c/w', 'r/a/v'])
 
 
 def mean_and_gradient(loss, *arguments):
@@ -46,7 +42,7 @@ def test_soft_labels(reference, x64):
 @pytest.mark.parametrize('case', ['a', 'b'])
 def test_hierarchical_cross_entropy(reference, x64, case):
   figures = reference('hxe')
-  tree = hierarchy_lib.Hierarchy.from_paths(figures[f'{case}_paths'].tolist())
+  tree = Hierarchy.from_paths(figures[f'{case}_paths'].tolist())
   for i, alpha in enumerate(figures[f'{case}_alphas']):
     value, gradient = mean_and_gradient(
       lambda z, y, alpha=float(alpha): losses.hierarchical_cross_entropy(
@@ -63,7 +59,7 @@ def test_hierarchical_cross_entropy(reference, x64, case):
 
 def test_conditional_softmax(reference, x64):
   figures = reference('yolo')
-  tree = hierarchy_lib.Hierarchy.from_paths(figures['paths'].tolist())
+  tree = Hierarchy.from_paths(figures['paths'].tolist())
   names = figures['node_names'].tolist()
   # Ours are in the tree's order, theirs in the order of their names.
   order = [names.index(name) for name in tree.node_names]

@@ -14,14 +14,17 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from hafjax import hierarchy
+from hafjax.hierarchy import KINDS
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import HierarchyError
 from hafjax.hierarchy import builders
+from hafjax.hierarchy import load_hierarchy
 from hafjax.hierarchy.__main__ import main as run_command
 from tests import conftest
 from tests import strategies
 
-Hierarchy = hierarchy.Hierarchy
-HierarchyError = hierarchy.HierarchyError
+Hierarchy = Hierarchy
+HierarchyError = HierarchyError
 
 LEVELS = ('manufacturer', 'family', 'variant')
 
@@ -34,7 +37,7 @@ def published():
     file = conftest.SHARED / 'hierarchies' / f'{name}.txt'
     if not file.exists():
       pytest.skip(f'{file} is not on this machine')
-    return hierarchy.load_hierarchy(file)
+    return load_hierarchy(file)
 
   return load
 
@@ -45,7 +48,7 @@ def _split(tree):
 
 def _check_distances(tree, published, arrays, name):
   """The published distances, three times over."""
-  for kind in hierarchy.KINDS:
+  for kind in KINDS:
     np.testing.assert_array_equal(
       tree.distances(kind), published.distances(kind)
     )
@@ -632,7 +635,7 @@ class TestCommand:
   def _build(self, capsys, *words):
     assert run_command(['build', *map(str, words)]) == 0, capsys.readouterr()
     assert capsys.readouterr().out.startswith(f'Written: {words[2]} (')
-    return hierarchy.load_hierarchy(words[2])
+    return load_hierarchy(words[2])
 
   @pytest.mark.parametrize('suffix', ['.txt', '.csv', '.json', '.nwk'])
   def test_fgvc_aircraft(self, tmp_path, capsys, suffix):
@@ -706,7 +709,7 @@ class TestCommand:
       ],
       capture_output=True,
       text=True,
-      cwd=pathlib.Path(__file__).parents[1],
+      cwd=pathlib.Path(__file__).parents[2],
       check=False,
     )
     assert done.returncode == 1

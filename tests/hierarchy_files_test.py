@@ -16,12 +16,16 @@ import numpy as np
 import pytest
 
 from hafjax import hierarchy
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import HierarchyError
+from hafjax.hierarchy import load_hierarchy
+from hafjax.hierarchy import save_hierarchy
 from hafjax.hierarchy.__main__ import main as run_command
 from hafjax.hierarchy.formats import registry
 from tests import strategies
 
-Hierarchy = hierarchy.Hierarchy
-HierarchyError = hierarchy.HierarchyError
+Hierarchy = Hierarchy
+HierarchyError = HierarchyError
 
 SUFFIXES = [form.suffixes[0] for form in registry.FORMATS.values()]
 
@@ -57,7 +61,7 @@ def named_trees(draw):
 def _read(folder: pathlib.Path, name: str, text: str) -> Hierarchy:
   file = folder / name
   file.write_text(text, encoding='utf-8', newline='')
-  return hierarchy.load_hierarchy(file)
+  return load_hierarchy(file)
 
 
 class TestRoundTrip:
@@ -68,8 +72,8 @@ class TestRoundTrip:
   @hypothesis.settings(max_examples=50)
   def test_any_tree(self, tmp_path_factory, suffix, tree):
     file = tmp_path_factory.getbasetemp() / f'any{suffix}'
-    hierarchy.save_hierarchy(tree, file)
-    assert hierarchy.load_hierarchy(file) == tree
+    save_hierarchy(tree, file)
+    assert load_hierarchy(file) == tree
 
   @pytest.mark.parametrize('suffix', SUFFIXES)
   @hypothesis.given(named_trees())
@@ -78,12 +82,12 @@ class TestRoundTrip:
     file = tmp_path_factory.getbasetemp() / f'names{suffix}'
     file.unlink(missing_ok=True)
     try:
-      hierarchy.save_hierarchy(tree, file)
+      save_hierarchy(tree, file)
     except HierarchyError as error:
       assert str(error).startswith(f'{file} cannot be written: ')
       assert not file.exists()
     else:
-      assert hierarchy.load_hierarchy(file) == tree
+      assert load_hierarchy(file) == tree
 
   @pytest.mark.parametrize('suffix', ['.json', '.nwk'])
   @hypothesis.given(named_trees())
@@ -95,15 +99,15 @@ class TestRoundTrip:
     hypothesis.assume('\0' not in everything)
     hypothesis.assume(not any('\ud800' <= c <= '\udfff' for c in everything))
     file = tmp_path_factory.getbasetemp() / f'text{suffix}'
-    hierarchy.save_hierarchy(tree, file)
+    save_hierarchy(tree, file)
 
   @pytest.mark.parametrize('suffix', SUFFIXES)
   def test_builtin(self, tmp_path, suffix):
     # In the first, inner nodes and classes share names: no tree of edges.
     for name in ('cifar100', 'quickstart')[suffix == '.tsv' :]:
-      tree = hierarchy.load_hierarchy(name)
-      hierarchy.save_hierarchy(tree, tmp_path / f'tree{suffix}')
-      assert hierarchy.load_hierarchy(tmp_path / f'tree{suffix}') == tree
+      tree = load_hierarchy(name)
+      save_hierarchy(tree, tmp_path / f'tree{suffix}')
+      assert load_hierarchy(tmp_path / f'tree{suffix}') == tree
 
   @pytest.mark.parametrize(
     'depth', [10_000, pytest.param(100_000, marks=pytest.mark.slow)]
@@ -114,25 +118,25 @@ class TestRoundTrip:
     names = [f'n{i}' for i in range(depth + 1)]
     tree = Hierarchy.from_parents(range(-1, depth), names)
     file = tmp_path / f'chain{suffix}'
-    hierarchy.save_hierarchy(tree, file)
-    assert hierarchy.load_hierarchy(file) == tree
+    save_hierarchy(tree, file)
+    assert load_hierarchy(file) == tree
 
   @pytest.mark.parametrize('suffix', SUFFIXES)
   def test_many_classes(self, tmp_path, suffix):
     parents = [-1] + [0] * 200 + [1 + i % 200 for i in range(20_000)]
     tree = Hierarchy.from_parents(parents, [f'n{i}' for i in range(20_201)])
     file = tmp_path / f'wide{suffix}'
-    hierarchy.save_hierarchy(tree, file)
-    assert hierarchy.load_hierarchy(file) == tree
+    save_hierarchy(tree, file)
+    assert load_hierarchy(file) == tree
 
 
 class TestPaths:
   def test_a_slash_in_a_name(self, tmp_path):
     tree = Hierarchy.from_paths([['root', 'F-16', 'F-16A/B'], ['root', 'DC-3']])
-    hierarchy.save_hierarchy(tree, tmp_path / 'tree.txt')
+    save_hierarchy(tree, tmp_path / 'tree.txt')
     text = (tmp_path / 'tree.txt').read_text()
     assert text == 'root/F-16/F-16A\\/B\nroot/DC-3\n'
-    assert hierarchy.load_hierarchy(tmp_path / 'tree.txt') == tree
+    assert load_hierarchy(tmp_path / 'tree.txt') == tree
 
   def test_edges_in_a_txt(self, tmp_path):
     text = 'root\ta b\na b\tx\nroot\ty\n'
@@ -203,7 +207,7 @@ class TestTable:
   @hypothesis.settings(max_examples=30)
   def test_is_what_others_read(self, tmp_path_factory, tree):
     file = tmp_path_factory.getbasetemp() / 'others.csv'
-    hierarchy.save_hierarchy(tree, file)
+    save_hierarchy(tree, file)
     with open(file, newline='') as lines:
       header, *rows = csv.reader(lines)
     assert header == [f'level {depth}' for depth in range(tree.height + 1)]
@@ -243,7 +247,7 @@ class TestJson:
   @hypothesis.settings(max_examples=50)
   def test_is_what_others_read(self, tmp_path_factory, tree):
     file = tmp_path_factory.getbasetemp() / 'others.json'
-    hierarchy.save_hierarchy(tree, file)
+    save_hierarchy(tree, file)
     content = json.loads(file.read_text(encoding='utf-8'))
 
     def paths(node, above):
@@ -303,12 +307,12 @@ class TestNewick:
     text = '((a[&class=2],b[&class=0])m,c[&class=1])r;'
     tree = _read(tmp_path, 't.nwk', text)
     assert tree.paths() == ['r/m/b', 'r/c', 'r/m/a']
-    hierarchy.save_hierarchy(tree, tmp_path / 'u.nwk')
+    save_hierarchy(tree, tmp_path / 'u.nwk')
     # Siblings stand in the order of their first class.
     assert (tmp_path / 'u.nwk').read_text() == (
       '((b[&class=0],a[&class=2])m,c[&class=1])r;\n'
     )
-    hierarchy.save_hierarchy(
+    save_hierarchy(
       Hierarchy.from_paths(['r/m/b', 'r/m/a', 'r/c d']), tmp_path / 'v.nwk'
     )
     assert (tmp_path / 'v.nwk').read_text() == "((b,a)m,'c d')r;\n"
@@ -553,14 +557,14 @@ class TestErrors:
   @pytest.mark.parametrize('suffix', SUFFIXES)
   def test_no_file(self, tmp_path, suffix):
     with pytest.raises(HierarchyError, match='nor a file that exists'):
-      hierarchy.load_hierarchy(tmp_path / f'none{suffix}')
+      load_hierarchy(tmp_path / f'none{suffix}')
 
   @pytest.mark.parametrize('suffix', SUFFIXES)
   def test_not_text(self, tmp_path, suffix):
     file = tmp_path / f'tree{suffix}'
     file.write_bytes(b'root\n\xff\xfe')
     with pytest.raises(HierarchyError, match='line 2: this is not UTF-8 text'):
-      hierarchy.load_hierarchy(file)
+      load_hierarchy(file)
 
   def test_pickles_are_not_opened(self, tmp_path):
     class Trap:
@@ -572,7 +576,7 @@ class TestErrors:
         file = tmp_path / f'trap{suffix}'
         file.write_bytes(pickle.dumps(Trap(), protocol))
         with pytest.raises(HierarchyError):
-          hierarchy.load_hierarchy(file)
+          load_hierarchy(file)
     assert not (tmp_path / 'sprung').exists()
     # The trap works.
     pickle.loads(pickle.dumps(Trap()))
@@ -593,7 +597,7 @@ class TestErrors:
   def test_names_that_a_format_cannot_hold(self, tmp_path, suffix, names):
     tree = Hierarchy.from_paths([['root', name] for name in names])
     with pytest.raises(HierarchyError, match='cannot be written: the name'):
-      hierarchy.save_hierarchy(tree, tmp_path / f'tree{suffix}')
+      save_hierarchy(tree, tmp_path / f'tree{suffix}')
 
 
 class TestProblems:
@@ -625,7 +629,7 @@ class TestProblems:
     told = any('.tsv' in sentence for sentence in hierarchy.problems(tree))
     file = tmp_path_factory.getbasetemp() / 'problems.tsv'
     try:
-      hierarchy.save_hierarchy(tree, file)
+      save_hierarchy(tree, file)
     except HierarchyError:
       assert told
     else:
@@ -648,7 +652,7 @@ class TestSummary:
 
 class TestConvert:
   def test_all_pairs_of_formats(self, tmp_path, capsys):
-    hierarchy.save_hierarchy(RAGGED, tmp_path / 'tree.txt')
+    save_hierarchy(RAGGED, tmp_path / 'tree.txt')
     here = tmp_path / 'tree.txt'
     for suffix in ('.csv', '.json', '.nwk', '.newick', '.txt'):
       there = tmp_path / f'other{suffix}'
@@ -657,11 +661,11 @@ class TestConvert:
       assert out.startswith(
         f'Written: {there} (5 classes, 10 nodes, height 3).\n- '
       )
-      assert hierarchy.load_hierarchy(there) == RAGGED
+      assert load_hierarchy(there) == RAGGED
       here = there
 
   def test_what_cannot_be_written(self, tmp_path, capsys):
-    hierarchy.save_hierarchy(RAGGED, tmp_path / 'tree.txt')
+    save_hierarchy(RAGGED, tmp_path / 'tree.txt')
     there = tmp_path / 'other.tsv'
     assert run_command([str(tmp_path / 'tree.txt'), '--output', str(there)])
     assert 'which edges cannot tell apart' in capsys.readouterr().err

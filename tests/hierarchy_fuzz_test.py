@@ -14,13 +14,16 @@ import hypothesis
 from hypothesis import strategies as st
 import pytest
 
-from hafjax import hierarchy
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import HierarchyError
 from hafjax.hierarchy import builders
+from hafjax.hierarchy import load_hierarchy
+from hafjax.hierarchy import save_hierarchy
 from hafjax.hierarchy.formats import registry
-from tests import fuzzing
 from tests import strategies
+from tests.fuzz import targets as fuzzing
 
-HierarchyError = hierarchy.HierarchyError
+HierarchyError = HierarchyError
 
 FORMATS = sorted(registry.FORMATS)
 PIECES = st.one_of(
@@ -114,10 +117,10 @@ class TestFiles:
     mark = folder / 'mark'
     code = f"open({str(mark)!r}, 'w')"
     names = [code, f'{{{code}}}', f'$({code})', f'__import__("os"), {code}']
-    tree = hierarchy.Hierarchy.from_paths([['root', name] for name in names])
+    tree = Hierarchy.from_paths([['root', name] for name in names])
     file = folder / 'code'
-    hierarchy.save_hierarchy(tree, file, form)
-    assert hierarchy.load_hierarchy(file, form).class_names == tuple(names)
+    save_hierarchy(tree, file, form)
+    assert load_hierarchy(file, form).class_names == tuple(names)
     assert not mark.exists()
     # The code works.
     eval(code).close()

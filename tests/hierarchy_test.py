@@ -18,11 +18,16 @@ import numpy as np
 import pytest
 
 from hafjax import hierarchy
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import HierarchyError
+from hafjax.hierarchy import builtin_names
+from hafjax.hierarchy import load_hierarchy
+from hafjax.hierarchy import save_hierarchy
 from hafjax.hierarchy.__main__ import main as run_command
 from tests import strategies
 
-Hierarchy = hierarchy.Hierarchy
-HierarchyError = hierarchy.HierarchyError
+Hierarchy = Hierarchy
+HierarchyError = HierarchyError
 
 PAPER_TREES = (
   'cifar100',
@@ -97,7 +102,7 @@ class TestReference:
 
   def test_cifar100_is_the_tree_of_the_papers(self, reference):
     arrays = reference('distances')
-    tree = hierarchy.load_hierarchy('cifar100')
+    tree = load_hierarchy('cifar100')
     np.testing.assert_array_equal(tree.distances(), arrays['cifar100_distance'])
     # There, L4-i is the official superclass i; their names are alphabetical.
     superclasses = [path.split('/')[4] for path in tree.paths()]
@@ -110,7 +115,7 @@ class TestReference:
 
 class TestBuiltin:
   def test_names(self):
-    names = hierarchy.builtin_names()
+    names = builtin_names()
     assert {'cifar100', 'fashion_mnist', 'quickstart'} <= set(names)
 
   @pytest.mark.parametrize(
@@ -122,23 +127,23 @@ class TestBuiltin:
     ],
   )
   def test_levels(self, name, level_sizes):
-    tree = hierarchy.load_hierarchy(name)
+    tree = load_hierarchy(name)
     assert np.bincount(tree.node_depths).tolist() == level_sizes
     assert set(tree.node_depths[tree.leaves]) == {tree.height}
 
   def test_class_order(self):
-    cifar100 = hierarchy.load_hierarchy('cifar100').class_names
+    cifar100 = load_hierarchy('cifar100').class_names
     assert list(cifar100) == sorted(cifar100)
-    fashion = hierarchy.load_hierarchy('fashion_mnist').class_names
+    fashion = load_hierarchy('fashion_mnist').class_names
     assert fashion[0] == 'T-shirt or top'
     assert [fashion[i] for i in (3, 8, 9)] == ['Dress', 'Bag', 'Ankle boot']
 
   def test_comes_before_a_file_of_that_name(self, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pathlib.Path('quickstart').write_text('root/a\n')
-    assert hierarchy.load_hierarchy('quickstart').num_classes == 30
+    assert load_hierarchy('quickstart').num_classes == 30
     file = pathlib.Path('quickstart')
-    assert hierarchy.load_hierarchy(file, 'paths').num_classes == 1
+    assert load_hierarchy(file, 'paths').num_classes == 1
 
 
 class TestByHand:
@@ -361,9 +366,9 @@ class TestFiles:
       (folder / 'tree.txt', tree),
       (folder / 'tree.tsv', _numbered(tree)),
     ):
-      hierarchy.save_hierarchy(given, file)
-      assert hierarchy.load_hierarchy(file) == given
-      assert hierarchy.load_hierarchy(str(file)) == given
+      save_hierarchy(given, file)
+      assert load_hierarchy(file) == given
+      assert load_hierarchy(str(file)) == given
 
   @hypothesis.given(
     st.lists(
@@ -379,37 +384,37 @@ class TestFiles:
       file = tmp_path_factory.getbasetemp() / f'names.{suffix}'
       file.unlink(missing_ok=True)
       try:
-        hierarchy.save_hierarchy(tree, file)
+        save_hierarchy(tree, file)
       except HierarchyError as error:
         assert 'names.' in str(error)
         assert not file.exists()
       else:
-        assert hierarchy.load_hierarchy(file) == tree
+        assert load_hierarchy(file) == tree
 
-  @pytest.mark.parametrize('name', hierarchy.builtin_names())
+  @pytest.mark.parametrize('name', builtin_names())
   def test_builtin_round_trip(self, tmp_path, name):
-    tree = hierarchy.load_hierarchy(name)
-    hierarchy.save_hierarchy(tree, tmp_path / 'tree.txt')
-    assert hierarchy.load_hierarchy(tmp_path / 'tree.txt') == tree
+    tree = load_hierarchy(name)
+    save_hierarchy(tree, tmp_path / 'tree.txt')
+    assert load_hierarchy(tmp_path / 'tree.txt') == tree
 
   def test_comments_blanks_and_line_ends(self, tmp_path):
     file = tmp_path / 'tree.txt'
     file.write_bytes(
       b'\xef\xbb\xbf# a tree\r\n\r\n  root / a b/x \r\nroot/\xc3\xa9/y'
     )
-    assert hierarchy.load_hierarchy(file).paths() == ['root/a b/x', 'root/é/y']
+    assert load_hierarchy(file).paths() == ['root/a b/x', 'root/é/y']
 
   def test_edges_in_class_order_of_first_appearance(self, tmp_path):
     file = tmp_path / 'tree.tsv'
     file.write_text('# an edge a line\na\ty\nroot\ta\nroot\tx\na\tz\n')
-    tree = hierarchy.load_hierarchy(file)
+    tree = load_hierarchy(file)
     assert tree.paths() == ['root/a/y', 'root/x', 'root/a/z']
 
   def test_format_by_argument(self, tmp_path):
     tree = Hierarchy.from_paths(['root/a', 'root/b'])
-    hierarchy.save_hierarchy(tree, tmp_path / 'tree.txt', 'edges')
+    save_hierarchy(tree, tmp_path / 'tree.txt', 'edges')
     assert (tmp_path / 'tree.txt').read_text() == 'root\ta\nroot\tb\n'
-    assert hierarchy.load_hierarchy(tmp_path / 'tree.txt', 'edges') == tree
+    assert load_hierarchy(tmp_path / 'tree.txt', 'edges') == tree
 
   def test_a_failed_write_leaves_the_old_file(self, tmp_path, monkeypatch):
     def no_replace(*_):
@@ -419,7 +424,7 @@ class TestFiles:
     file.write_text('old')
     monkeypatch.setattr(os, 'replace', no_replace)
     with pytest.raises(HierarchyError, match='No space left on device'):
-      hierarchy.save_hierarchy(Hierarchy.from_paths(RAGGED), file)
+      save_hierarchy(Hierarchy.from_paths(RAGGED), file)
     assert file.read_text() == 'old'
     assert list(tmp_path.iterdir()) == [file]
 
@@ -663,42 +668,40 @@ MEMORY_ERRORS = [
     "'::'; pass another sep.",
   ),
   (
-    lambda: hierarchy.load_hierarchy('no_such_tree'),
+    lambda: load_hierarchy('no_such_tree'),
     "'no_such_tree' is neither a built-in hierarchy "
-    f'({", ".join(hierarchy.builtin_names())}) nor a file that exists.',
+    f'({", ".join(builtin_names())}) nor a file that exists.',
   ),
   (
-    lambda: hierarchy.load_hierarchy(None),
+    lambda: load_hierarchy(None),
     'expected the name of a hierarchy or a file, got None.',
   ),
   (
-    lambda: hierarchy.load_hierarchy('x\0.txt'),
+    lambda: load_hierarchy('x\0.txt'),
     r"'x\x00.txt' cannot be read: embedded null byte.",
   ),
   (
-    lambda: hierarchy.save_hierarchy(RAGGED[:1], 'x.txt'),
+    lambda: save_hierarchy(RAGGED[:1], 'x.txt'),
     "expected a Hierarchy, got ('root/b/other/x',).",
   ),
   (
-    lambda: hierarchy.save_hierarchy(Hierarchy.from_paths(RAGGED), 'x.tsv'),
+    lambda: save_hierarchy(Hierarchy.from_paths(RAGGED), 'x.tsv'),
     "x.tsv cannot be written: two nodes are called 'other', which edges cannot "
     'tell apart.',
   ),
   (
-    lambda: hierarchy.save_hierarchy(Hierarchy.from_paths(['#/a']), 'x.txt'),
+    lambda: save_hierarchy(Hierarchy.from_paths(['#/a']), 'x.txt'),
     "x.txt cannot be written: a line that starts with '#' is read as a "
     'comment.',
   ),
   (
-    lambda: hierarchy.save_hierarchy(
+    lambda: save_hierarchy(
       Hierarchy.from_paths(RAGGED), 'no_such_folder/x.txt'
     ),
     "'no_such_folder/x.txt' cannot be written: No such file or directory.",
   ),
   (
-    lambda: hierarchy.save_hierarchy(
-      Hierarchy.from_paths(RAGGED), 'x.txt', 'xml'
-    ),
+    lambda: save_hierarchy(Hierarchy.from_paths(RAGGED), 'x.txt', 'xml'),
     "x.txt: format 'xml' is unknown; known formats are 'paths' (.txt), 'edges' "
     "(.tsv), 'table' (.csv), 'json' (.json), 'newick' (.nwk, .newick).",
   ),
@@ -744,15 +747,15 @@ TAKES_NO_JUNK = [
   lambda junk: TREE.distances(junk),
   lambda junk: TREE.level_labels(junk),
   lambda junk: TREE.paths(junk),
-  lambda junk: hierarchy.load_hierarchy(junk),
-  lambda junk: hierarchy.save_hierarchy(junk, 'x.txt'),
-  lambda junk: hierarchy.save_hierarchy(TREE, junk),
+  lambda junk: load_hierarchy(junk),
+  lambda junk: save_hierarchy(junk, 'x.txt'),
+  lambda junk: save_hierarchy(TREE, junk),
 ]
 # These have a default, None.
 TAKES_NONE = [
   lambda junk: Hierarchy.from_parents([-1, 0], ['root', 'a'], junk),
-  lambda junk: hierarchy.load_hierarchy(__file__, junk),
-  lambda junk: hierarchy.save_hierarchy(TREE, 'x.txt', junk),
+  lambda junk: load_hierarchy(__file__, junk),
+  lambda junk: save_hierarchy(TREE, 'x.txt', junk),
 ]
 
 
@@ -764,7 +767,7 @@ class TestErrors:
       content if isinstance(content, bytes) else content.encode()
     )
     with pytest.raises(HierarchyError) as error:
-      hierarchy.load_hierarchy(file)
+      load_hierarchy(file)
     assert str(error.value) == f'{tmp_path}/{message}'
 
   @pytest.mark.parametrize('make, message', MEMORY_ERRORS)

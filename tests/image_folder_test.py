@@ -16,18 +16,21 @@ import PIL.Image
 import pytest
 
 from configs import image_folder
-from hafjax import checkpoint
-from hafjax import data as data_lib
-from hafjax import device as device_lib
-from hafjax import hierarchy as hierarchy_lib
-from hafjax import train
+from hafjax.data import Arrays
+from hafjax.data import DataError
 from hafjax.data import augment
-from hafjax.data import images
-from hafjax.data import pipeline
+from hafjax.data import dataset
+from hafjax.data import decode
+from hafjax.data import load_dataset
+from hafjax.data.decode import ImageDecoder
+from hafjax.hierarchy import load_hierarchy
+from hafjax.runs import checkpoints
+from hafjax.runtime.devices import Devices
+from hafjax.train.run import train_and_evaluate
 from tests import helpers
 from tests import image_helpers
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = ('ant', 'bee', 'cat', 'dog', 'elk', 'fox')
 
 
@@ -73,7 +76,7 @@ def test_images_are_stretched_to_squares(tmp_path):
   pixels = image_helpers.class_image(3, rng, height=31, width=50)
   file = tmp_path / 'image.png'
   image_helpers.write_image(file, pixels)
-  found = images.read_image(file, images.Reading(size=20))
+  found = decode.read_image(file, ImageDecoder(size=20))
   # Antialiased bilinear, written out: a tent as wide as a pixel of the result.
   expected = np.asarray(pixels, np.uint8).astype(float)
   for axis, length in ((0, 31), (1, 50)):
@@ -95,7 +98,7 @@ def test_every_kind_of_image_becomes_bytes(tmp_path, mode, channels):
   ).convert(mode)
   file = tmp_path / ('image.jpg' if mode == 'CMYK' else 'image.png')
   image.save(file)
-  found = images.read_image(file, images.Reading(size=8, channels=channels))
+  found = decode.read_image(file, ImageDecoder(size=8, channels=channels))
   assert found.shape == (8, 8, channels) and found.dtype == np.uint8
   assert found.std() > 0
 
@@ -103,7 +106,7 @@ def test_every_kind_of_image_becomes_bytes(tmp_path, mode, channels):
 def test_images_of_sixteen_bits_keep_their_greys(tmp_path):
   values = np.repeat(np.linspace(0, 65535, 16)[None], 16, 0).astype(np.uint16)
   PIL.Image.fromarray(values).save(tmp_path / 'deep.png')
-  found = images.read_image(tmp_path / 'deep.png', images.Reading(16, 1))
+  found = decode.read_image(tmp_path / 'deep.png', ImageDecoder(16, 1))
   np.testing.assert_array_equal(found[0, :, 0], values[0] >> 8)
 
 
@@ -112,9 +115,9 @@ def test_large_files_are_decoded_small_and_look_the_same(tmp_path):
   pixels = np.stack([rows / 4, columns / 4, (rows + columns) / 8], -1)
   image_helpers.write_image(tmp_path / 'large.jpg', pixels, quality=95)
   image_helpers.write_image(tmp_path / 'large.png', pixels)
-  how = images.Reading(size=64)
+  how = ImageDecoder(size=64)
   small, whole = (
-    images.read_image(tmp_path / f'large.{kind}', how).astype(float)
+    decode.read_image(tmp_path / f'large.{kind}', how).astype(float)
     for kind in ('jpg', 'png')
   )
   assert abs(small - whole).mean() < 1
@@ -123,7 +126,7 @@ def test_large_files_are_decoded_small_and_look_the_same(tmp_path):
 def test_random_boxes_have_torchvisions_areas_and_ratios():
   draws = np.random.default_rng(0).random((3000, 10, 4))
   for width, height in ((400, 300), (300, 400), (1, 1)):
-    boxes = np.array([images.random_box(d, width, height) for d in draws])
+    boxes = np.array([decode.random_box(d, width, height) for d in draws])
     left, top, right, bottom = boxes.T
     assert (left >= 0).all() and (right <= width * (1 + 1e-12)).all()
     assert (top >= 0).all() and (bottom <= height * (1 + 1e-12)).all()
@@ -139,7 +142,7 @@ def test_random_boxes_have_torchvisions_areas_and_ratios():
 def test_a_box_that_never_fits_is_the_largest_one():
   # Attempts whose area is all of an image that is too wide.
   draws = np.tile([1.0, 0.5, 0.5, 0.5], (10, 1))
-  assert images.random_box(draws, 900, 300) == (250, 0, 650, 300)
+  assert decode.random_box(draws, 900, 300) == (250, 0, 650, 300)
 
 
 def test_black_borders():
@@ -155,16 +158,16 @@ def test_black_borders():
 
 
 def test_files_and_cache_give_the_same_arrays(source, tmp_path):
-  cached = data_lib.load(folder_config(source, tmp_path))
-  files = data_lib.load(
+  cached = load_dataset(folder_config(source, tmp_path))
+  files = load_dataset(
     folder_config(source, tmp_path, **{'input.memory_gib': 0})
   )
   sizes = {name: len(split) for name, split in cached.splits.items()}
   assert sizes == dict(train=42, val=6, test=12)
   for name, split in cached.splits.items():
     other = files.splits[name]
-    assert isinstance(split, data_lib.Arrays)
-    assert isinstance(other, images.Files)
+    assert isinstance(split, Arrays)
+    assert isinstance(other, decode.Files)
     assert split.example_shape == other.example_shape == (16, 16, 3)
     np.testing.assert_array_equal(split.labels, other.labels)
     everything = np.arange(len(split))
@@ -185,11 +188,11 @@ def test_files_and_cache_give_the_same_arrays(source, tmp_path):
 
 def test_a_changed_image_is_decoded_again(copied):
   config = folder_config(copied, copied / 'cache')
-  before = data_lib.load(config).splits['test'].batch(np.arange(6))
+  before = load_dataset(config).splits['test'].batch(np.arange(6))
   file = copied / 'data' / 'test' / 'cat' / '0.jpg'
   image_helpers.write_image(file, np.zeros((9, 9, 3)))
   kept = len(list((copied / 'cache').glob('*.npy')))
-  after = data_lib.load(config).splits['test'].batch(np.arange(6))
+  after = load_dataset(config).splits['test'].batch(np.arange(6))
   changed = (before != after).any((1, 2, 3))
   np.testing.assert_array_equal(changed, np.arange(6) == 2)
   assert after[2].max() == 0
@@ -200,18 +203,18 @@ def test_a_changed_image_is_decoded_again(copied):
 
 def test_a_split_for_validation_is_taken_as_it_is(copied):
   image_helpers.write_folder(copied / 'data', NAMES, dict(val=2), seed=1)
-  splits = data_lib.load(folder_config(copied, copied / 'cache')).splits
+  splits = load_dataset(folder_config(copied, copied / 'cache')).splits
   sizes = {name: len(split) for name, split in splits.items()}
   assert sizes == dict(train=18, val=12, test=6)
 
 
 def test_grey_images_and_their_statistics(copied):
   config = folder_config(copied, copied / 'cache', **{'folder.channels': 1})
-  loaded = data_lib.load(config)
+  loaded = load_dataset(config)
   assert loaded.image_shape == (16, 16, 1)
   assert loaded.mean == pytest.approx([np.mean([0.485, 0.456, 0.406])])
   config.mean, config.std = (0.2,), (0.3,)
-  loaded = data_lib.load(config)
+  loaded = load_dataset(config)
   assert (loaded.mean, loaded.std) == ((0.2,), (0.3,))
 
 
@@ -222,10 +225,10 @@ def test_batches_depend_on_seed_and_step_alone(source, tmp_path):
   config = folder_config(
     source, tmp_path, **{'input.memory_gib': 0, 'random_crop': 'resized'}
   )
-  split = data_lib.load(config).splits['train']
+  split = load_dataset(config).splits['train']
 
   def batches(start, stop, seed=0, workers=0, rows=tuple(range(8))):
-    found = pipeline.training_batches(
+    found = dataset.training_batches(
       split, 8, seed, start, stop, np.array(rows), workers
     )
     return [[np.array(part) for part in batch] for batch in found]
@@ -239,7 +242,7 @@ def test_batches_depend_on_seed_and_step_alone(source, tmp_path):
   for part, batch in zip(batches(0, 3, rows=(2, 3, 6)), whole, strict=False):
     for values, all_values in zip(part, batch, strict=True):
       np.testing.assert_array_equal(values, all_values[[2, 3, 6]])
-  order = pipeline.training_order(len(split), 8, 0)
+  order = dataset.training_order(len(split), 8, 0)
   for step, (_, labels) in enumerate(whole):
     np.testing.assert_array_equal(labels, split.labels[order[step]])
   # The same images, cropped otherwise, under another seed and another epoch.
@@ -251,9 +254,9 @@ def test_batches_depend_on_seed_and_step_alone(source, tmp_path):
 
 def test_evaluation_reads_every_file_once(source, tmp_path):
   config = folder_config(source, tmp_path, **{'input.memory_gib': 0})
-  data = data_lib.load(config)
-  cached = data_lib.load(folder_config(source, tmp_path))
-  devices = [device_lib.Device(loaded) for loaded in (data, cached)]
+  data = load_dataset(config)
+  cached = load_dataset(folder_config(source, tmp_path))
+  devices = [Devices(loaded) for loaded in (data, cached)]
   for one, other in zip(
     *(device.batches('test', 5) for device in devices), strict=True
   ):
@@ -277,21 +280,21 @@ def test_a_run_on_files_that_is_stopped_goes_on_exactly(
   changes = {'input.memory_gib': 0, 'random_crop': 'resized'}
   config = folder_config(source, tmp_path / 'cache', **changes)
   whole, stopped = tmp_path / 'whole', tmp_path / 'stopped'
-  results = train.train_and_evaluate(config, whole)
-  save = checkpoint.Workdir.save
+  results = train_and_evaluate(config, whole)
+  save = checkpoints.Workdir.save
 
   def save_and_stop(self, step, *args):
     save(self, step, *args)
     self.wait()
     raise KeyboardInterrupt
 
-  monkeypatch.setattr(checkpoint.Workdir, 'save', save_and_stop)
+  monkeypatch.setattr(checkpoints.Workdir, 'save', save_and_stop)
   with pytest.raises(KeyboardInterrupt):
-    train.train_and_evaluate(config, stopped)
+    train_and_evaluate(config, stopped)
   monkeypatch.undo()
   # Where images come from and who decodes them is not what the run is.
   config.input.update(memory_gib=4.0)
-  again = train.train_and_evaluate(config, stopped)
+  again = train_and_evaluate(config, stopped)
   assert again['test'] == results['test']
   assert_same(final_state(config, whole), final_state(config, stopped))
   with np.load(whole / 'predictions.npz') as arrays:
@@ -302,7 +305,7 @@ def test_cache_and_files_train_alike(source, tmp_path):
   batches = []
   for memory in (4.0, 0.0):
     config = folder_config(source, tmp_path, **{'input.memory_gib': memory})
-    device = device_lib.Device(data_lib.load(config))
+    device = Devices(load_dataset(config))
     batches.append(device.training_batches(8, seed=3, start=2, stop=12))
   for one, other in zip(*batches, strict=True):
     assert_same(one, other)
@@ -363,8 +366,8 @@ def test_bad_folders_are_told_before_training(case, copied):
   damage, message = BAD[case]
   damage(copied)
   config = folder_config(copied, copied / 'cache')
-  with pytest.raises(data_lib.DataError, match=message) as caught:
-    train.train_and_evaluate(config, copied / 'run')
+  with pytest.raises(DataError, match=message) as caught:
+    train_and_evaluate(config, copied / 'run')
   assert '\n' not in str(caught.value)
   assert not (copied / 'run').exists()
   assert not list(copied.glob('cache/*.tmp'))
@@ -373,8 +376,8 @@ def test_bad_folders_are_told_before_training(case, copied):
 def test_a_format_by_another_name_is_told(copied):
   file = copied / 'data/test/bee/0.jpg'
   PIL.Image.fromarray(np.zeros((4, 4), np.uint8)).save(file, format='GIF')
-  with pytest.raises(data_lib.DataError, match='bee/0.jpg cannot be read as'):
-    data_lib.load(folder_config(copied, copied / 'cache'))
+  with pytest.raises(DataError, match='bee/0.jpg cannot be read as'):
+    load_dataset(folder_config(copied, copied / 'cache'))
 
 
 @pytest.mark.parametrize('workers', [0, 1])
@@ -382,9 +385,9 @@ def test_damaged_files_are_named_where_they_are_met(copied, workers):
   """Images that are decoded as they are needed are seen when they are."""
   truncate(copied)
   changes = {'input.memory_gib': 0, 'input.workers': workers}
-  data = data_lib.load(folder_config(copied, copied / 'cache', **changes))
-  batches = device_lib.Device(data).training_batches(6, 0, 0, 3)
-  with pytest.raises(data_lib.DataError, match='fox/1.jpg cannot be read'):
+  data = load_dataset(folder_config(copied, copied / 'cache', **changes))
+  batches = Devices(data).training_batches(6, 0, 0, 3)
+  with pytest.raises(DataError, match='fox/1.jpg cannot be read'):
     list(batches)
 
 
@@ -397,8 +400,8 @@ def test_damaged_files_are_named_where_they_are_met(copied, workers):
 )
 def test_settings_that_do_not_fit_are_told(source, tmp_path, changes, message):
   config = folder_config(source, tmp_path, **changes)
-  with pytest.raises(data_lib.DataError, match=message):
-    data_lib.load(config)
+  with pytest.raises(DataError, match=message):
+    load_dataset(config)
 
 
 def test_a_full_disk_is_told_before_decoding(source, tmp_path, monkeypatch):
@@ -407,16 +410,16 @@ def test_a_full_disk_is_told_before_decoding(source, tmp_path, monkeypatch):
 
   monkeypatch.setattr(os, 'posix_fallocate', full, raising=False)
   config = folder_config(source, tmp_path / 'cache')
-  with pytest.raises(data_lib.DataError, match='No space left on device'):
-    data_lib.load(config)
+  with pytest.raises(DataError, match='No space left on device'):
+    load_dataset(config)
   assert not list((tmp_path / 'cache').iterdir())
 
 
 def test_a_cache_that_cannot_be_written_is_told(source, tmp_path):
   (tmp_path / 'file').write_text('')
   config = folder_config(source, tmp_path / 'file')
-  with pytest.raises(data_lib.DataError, match='--config.input.cache_dir'):
-    data_lib.load(config)
+  with pytest.raises(DataError, match='--config.input.cache_dir'):
+    load_dataset(config)
 
 
 # --- From the command line ----------------------------------------------------
@@ -460,7 +463,7 @@ def test_sixty_four_classes_from_the_command_line_alone(tmp_path):
   # Chance is 1 / 64.
   assert results['test']['top1'] > 0.2
   record = json.loads((run / 'run.json').read_text())
-  paths = hierarchy_lib.load_hierarchy(tree).paths(sep='\t')
+  paths = load_hierarchy(tree).paths(sep='\t')
   assert record['classes'] == paths
   reported = command('hafjax.report', str(run))
   assert reported.returncode == 0, reported.stderr[-2000:]

@@ -14,12 +14,12 @@ import jax
 import numpy as np
 import pytest
 
-from hafjax import checkpoint
-from hafjax import data as data_lib
-from hafjax import device
-from hafjax import experiment as experiment_lib
-from hafjax import interruption
-from hafjax import train
+from hafjax.data import load_dataset
+from hafjax.runs import checkpoints
+from hafjax.runtime import preemption
+from hafjax.runtime.devices import Devices
+from hafjax.train.run import train_and_evaluate
+from hafjax.train.setup import make_experiment
 from tests import helpers
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -54,7 +54,7 @@ def assert_same_run(folder, other):
 def whole(tmp_path_factory):
   """A run that nothing happened to."""
   folder = tmp_path_factory.mktemp('whole')
-  train.train_and_evaluate(CONFIG, folder)
+  train_and_evaluate(CONFIG, folder)
   return folder
 
 
@@ -62,8 +62,8 @@ def whole(tmp_path_factory):
 def half_way(tmp_path_factory):
   """A run that was stopped at step 35."""
   folder = tmp_path_factory.mktemp('half_way')
-  with helpers.signal_at(35), pytest.raises(interruption.Stopped):
-    train.train_and_evaluate(CONFIG, folder)
+  with helpers.signal_at(35), pytest.raises(preemption.Stopped):
+    train_and_evaluate(CONFIG, folder)
   return folder
 
 
@@ -88,11 +88,11 @@ def test_a_signal_saves_and_ends(whole, tmp_path, step, number, caplog):
   before = signal.getsignal(number)
   caplog.set_level('INFO')
   with helpers.signal_at(step, number), pytest.raises(SystemExit) as caught:
-    train.train_and_evaluate(CONFIG, tmp_path)
+    train_and_evaluate(CONFIG, tmp_path)
   assert caught.value.code == 128 + number
   assert f'everything up to step {step} is saved' in caplog.text
   assert signal.getsignal(number) == before
-  train.train_and_evaluate(CONFIG, tmp_path)
+  train_and_evaluate(CONFIG, tmp_path)
   assert f'Continuing {tmp_path} at step {step}.' in caplog.text
   assert_same_run(tmp_path, whole)
 
@@ -168,17 +168,17 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
   half_way, stopped, damage, caplog
 ):
   damage(stopped / 'checkpoints' / '35')
-  data = data_lib.load(CONFIG)
-  experiment = experiment_lib.make_experiment(CONFIG, data)
-  abstract = device.Device(data).abstract_state(experiment)
-  record = checkpoint.describe(CONFIG, data)
-  run = checkpoint.Workdir(stopped, record)
+  data = load_dataset(CONFIG)
+  experiment = make_experiment(CONFIG, data)
+  abstract = Devices(data).abstract_state(experiment)
+  record = checkpoints.describe(CONFIG, data)
+  run = checkpoints.Workdir(stopped, record)
   step, state, totals = run.restore_latest(abstract)
   run.close()
   assert step == 34 and int(state.step) == 34 and totals['count'] == 4 * 16
   assert 'The checkpoint of step 35' in caplog.text
   assert len(list((stopped / 'damaged').iterdir())) == 1
-  intact = checkpoint.Workdir(half_way, record, create=False)
+  intact = checkpoints.Workdir(half_way, record, create=False)
   jax.tree.map(
     np.testing.assert_array_equal, state, intact.restore(34, abstract)
   )
@@ -188,7 +188,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
 def test_a_run_goes_on_from_the_checkpoint_before(whole, stopped, caplog):
   truncate(stopped / 'checkpoints' / '35')
   caplog.set_level('INFO')
-  train.train_and_evaluate(CONFIG, stopped)
+  train_and_evaluate(CONFIG, stopped)
   assert f'Continuing {stopped} at step 34.' in caplog.text
   assert_same_run(stopped, whole)
 
@@ -197,15 +197,15 @@ def test_if_all_are_damaged_nothing_starts_from_scratch(stopped):
   for folder in (stopped / 'checkpoints').iterdir():
     empty(folder)
   for _ in range(2):
-    with pytest.raises(checkpoint.CheckpointError, match='No checkpoint in'):
-      train.train_and_evaluate(CONFIG, stopped)
+    with pytest.raises(checkpoints.CheckpointError, match='No checkpoint in'):
+      train_and_evaluate(CONFIG, stopped)
   assert len(list((stopped / 'damaged').iterdir())) >= 2
 
 
 def test_a_half_written_line_is_dropped(whole, stopped):
   with open(stopped / 'metrics.jsonl', 'a') as stream:
     stream.write('{"step": 45, "ep')
-  train.train_and_evaluate(CONFIG, stopped)
+  train_and_evaluate(CONFIG, stopped)
   assert_same_run(stopped, whole)
 
 
@@ -214,27 +214,27 @@ def test_a_half_written_line_is_dropped(whole, stopped):
 
 def test_one_process_at_a_time(stopped):
   (stopped / 'results.json').unlink(missing_ok=True)
-  first = checkpoint.Workdir(stopped, checkpoint.read_record(stopped))
+  first = checkpoints.Workdir(stopped, checkpoints.read_record(stopped))
   first.claim()
-  with pytest.raises(checkpoint.CheckpointError, match='Another process is'):
-    train.train_and_evaluate(CONFIG, stopped)
+  with pytest.raises(checkpoints.CheckpointError, match='Another process is'):
+    train_and_evaluate(CONFIG, stopped)
   first.close()
-  train.train_and_evaluate(CONFIG, stopped)
+  train_and_evaluate(CONFIG, stopped)
 
 
 def test_what_another_process_is_writing_is_left(stopped):
   (stopped / 'results.json').unlink(missing_ok=True)
-  record = checkpoint.read_record(stopped)
-  first = checkpoint.Workdir(stopped, record)
+  record = checkpoints.read_record(stopped)
+  first = checkpoints.Workdir(stopped, record)
   writing = stopped / 'checkpoints' / '99.orbax-checkpoint-tmp'
   writing.mkdir()
-  checkpoint.Workdir(stopped, record, create=False).close()
-  with pytest.raises(checkpoint.CheckpointError, match='Another process is'):
-    checkpoint.Workdir(stopped, record)
+  checkpoints.Workdir(stopped, record, create=False).close()
+  with pytest.raises(checkpoints.CheckpointError, match='Another process is'):
+    checkpoints.Workdir(stopped, record)
   time.sleep(0.5)  # Orbax cleans up in a thread.
   assert writing.exists()
   first.close()
-  alone = checkpoint.Workdir(stopped, record)
+  alone = checkpoints.Workdir(stopped, record)
   deadline = time.monotonic() + 30
   while writing.exists() and time.monotonic() < deadline:
     time.sleep(0.05)
@@ -265,13 +265,13 @@ def test_a_full_disk_keeps_what_was_saved(whole, small_disk):
   work = folder / 'run'
   work.mkdir()
   # Room for a checkpoint or two.
-  with pytest.raises(checkpoint.CheckpointError) as caught:
-    train.train_and_evaluate(CONFIG, work)
+  with pytest.raises(checkpoints.CheckpointError) as caught:
+    train_and_evaluate(CONFIG, work)
   message = str(caught.value)
   assert 'cannot be written' in message and 'make room' in message
   assert '\n' not in message
   remount('size=64m')
-  train.train_and_evaluate(CONFIG, work)
+  train_and_evaluate(CONFIG, work)
   assert_same_run(work, whole)
 
 
@@ -281,5 +281,5 @@ def test_a_workdir_that_cannot_be_written(stopped, small_disk):
   shutil.copytree(stopped, folder / 'run')
   remount('ro')
   for name in ('run', 'new'):
-    with pytest.raises(checkpoint.CheckpointError, match='Read-only'):
-      train.train_and_evaluate(CONFIG, folder / name)
+    with pytest.raises(checkpoints.CheckpointError, match='Read-only'):
+      train_and_evaluate(CONFIG, folder / name)

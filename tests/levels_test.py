@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from scipy import special
 
-from hafjax import data as data_lib
-from hafjax import experiment as experiment_lib
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
 from hafjax import methods
-from hafjax import step as step_lib
+from hafjax.data import load_dataset
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import load_hierarchy
 from hafjax.losses import levels
 from hafjax.models import level_heads
+from hafjax.train import step as step_lib
+from hafjax.train.setup import initial_state
+from hafjax.train.setup import make_experiment
 from tests import helpers
 from tests import strategies
 
-RAGGED = hierarchy_lib.Hierarchy.from_paths(
-  ['r/a/x', 'r/b/c/y', 'r/z', 'r/b/c/w', 'r/a/v']
-)
+RAGGED = Hierarchy.from_paths(['r/a/x', 'r/b/c/y', 'r/z', 'r/b/c/w', 'r/a/v'])
 
 
 def mean_and_gradients(head, params, features, loss):
@@ -42,7 +42,7 @@ class Case:
 
   def __init__(self, figures, name):
     self.figures, self.name = figures, name
-    self.tree = hierarchy_lib.load_hierarchy('cifar100')
+    self.tree = load_hierarchy('cifar100')
     maps = levels.level_maps(self.tree)
     ids = figures['tree'][:, ::-1]  # Levels 1 to 5.
     assert (ids[:, -1] == np.arange(100)).all()
@@ -372,11 +372,9 @@ def test_methods_train(name):
   config = helpers.tiny_config('cross_entropy', top='linear')
   with config.unlocked():
     config.method = dict(name=name)
-  data = data_lib.load(config)
-  experiment = experiment_lib.make_experiment(config, data)
-  state = jax.jit(
-    lambda: experiment_lib.initial_state(experiment, data.image_shape)
-  )()
+  data = load_dataset(config)
+  experiment = make_experiment(config, data)
+  state = jax.jit(lambda: initial_state(experiment, data.image_shape))()
   arrays = data.splits['train'].take(np.arange(0, 240, 8))
   step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
   found = []
@@ -398,10 +396,10 @@ def test_methods_train(name):
 
 
 def test_methods_check_their_parameters():
-  tree = hierarchy_lib.load_hierarchy('cifar100')
+  tree = load_hierarchy('cifar100')
 
   def task(dim):
-    return methods.Task(
+    return methods.MethodContext(
       tree, tree.distances(), 'lca_height', dim, np.ones(100, int), 0
     )
 

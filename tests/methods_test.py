@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from configs import common
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
 from hafjax import methods
 from hafjax import ufm
+from hafjax.hierarchy import Hierarchy
 
 TREES = {
-  'even': hierarchy_lib.Hierarchy.from_paths(
+  'even': Hierarchy.from_paths(
     ['r/a/x', 'r/a/y', 'r/b/z', 'r/b/w', 'r/c/v', 'r/c/u']
   ),
-  'ragged': hierarchy_lib.Hierarchy.from_paths(
+  'ragged': Hierarchy.from_paths(
     ['r/a/x', 'r/b/c/d/y', 'r/z', 'r/b/c/w', 'r/a/v', 'r/b/u']
   ),
 }
@@ -35,7 +35,7 @@ def task_for(config, tree, top='transform', kind='lca_height', **changes):
     class_counts=np.arange(1, tree.num_classes + 1),
     seed=0,
   )
-  return methods.Task(**values | changes)
+  return methods.MethodContext(**values | changes)
 
 
 def config_of(variant):

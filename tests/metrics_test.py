@@ -9,8 +9,9 @@ import pytest
 
 from hafjax import collapse
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import metrics
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import load_hierarchy
 from hafjax.metrics import ranking
 from tests import strategies
 
@@ -326,7 +327,7 @@ def test_published_hops_and_full_paths(reference, x64, case):
   if case == 'tiered':
     return
   # Columns are levels from the classes up.
-  tree = hierarchy_lib.Hierarchy.from_paths(
+  tree = Hierarchy.from_paths(
     [('root', *map(str, row[::-1])) for row in unique_names(figures)]
   )
   found = metrics.hops(probs, labels, tree.distances())
@@ -345,7 +346,7 @@ def unique_names(figures):
 
 
 def test_what_cannot_be_measured_is_refused():
-  tree = hierarchy_lib.Hierarchy.from_paths(['r/a', 'r/b'])
+  tree = Hierarchy.from_paths(['r/a', 'r/b'])
   for scores, labels, words in (
     (np.eye(3), [0, 1, 2], 'a column for each class'),
     (np.eye(2), [0, 2], 'from 0 to 1'),
@@ -384,7 +385,7 @@ def test_calibration_of_many_examples_in_few_digits():
 
 def test_half_precision_is_raised():
   rng = np.random.default_rng(0)
-  tree = hierarchy_lib.load_hierarchy('cifar100')
+  tree = load_hierarchy('cifar100')
   probs = rng.dirichlet(np.full(100, 0.1), 300).astype(np.float16)
   labels = rng.integers(0, 100, 300)
   found = [
@@ -395,14 +396,14 @@ def test_half_precision_is_raised():
 
 
 def test_a_single_class_has_metrics():
-  tree = hierarchy_lib.Hierarchy.from_paths(['r/a'])
+  tree = Hierarchy.from_paths(['r/a'])
   found = metrics.evaluate(np.ones((3, 1), np.float32), np.zeros(3, int), tree)
   assert np.isfinite(list(found.values())).all()
   assert found['top1'] == found['hier_precision@1'] == found['hops'] == 1
 
 
 def test_zeros_of_both_signs_are_ties():
-  tree = hierarchy_lib.Hierarchy.from_paths(['r/a', 'r/b'])
+  tree = Hierarchy.from_paths(['r/a', 'r/b'])
   scores = np.array([[-0.0, 0.0], [0.0, -0.0]], np.float32)
   for measure in (
     metrics.evaluate(scores, np.zeros(2, int), tree),
@@ -416,7 +417,7 @@ def test_zeros_of_both_signs_are_ties():
 
 @pytest.mark.parametrize('labels', [[0, 0, 0], [2, 2, 1]])
 def test_classes_without_examples_make_no_nan(labels):
-  tree = hierarchy_lib.load_hierarchy('quickstart')
+  tree = load_hierarchy('quickstart')
   rng = np.random.default_rng(0)
   scores = rng.standard_normal((3, tree.num_classes)).astype(np.float32)
   found = metrics.evaluate(scores, np.array(labels), tree)

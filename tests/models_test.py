@@ -8,8 +8,8 @@ import pytest
 from hafjax import frames
 from hafjax import models
 from hafjax.models import heads
+from hafjax.models import necks
 from hafjax.models import network as network_lib
-from hafjax.models import tops
 from hafjax.models import vit
 from hafjax.models.conv import conv
 
@@ -137,12 +137,12 @@ def test_a_transformer_sees_where_a_patch_is():
   np.testing.assert_allclose(here, moved, atol=1e-6)
 
 
-@pytest.mark.parametrize('top', tops.NAMES)
+@pytest.mark.parametrize('top', necks.NAMES)
 @pytest.mark.parametrize('name', ['resnet_18_small', 'vgg_16', 'vit_ti_7'])
 def test_every_backbone_goes_with_every_top(name, top):
   backbone = models.build(name)
   _, (feature_map, _) = shapes(backbone, (28, 28, 1))
-  module, dim = tops.build(top, 7, feature_map.shape[-1])
+  module, dim = necks.build(top, 7, feature_map.shape[-1])
   network = network_lib.Network(backbone, module, heads.Linear(5))
   _, outputs = shapes(network, (28, 28, 1))
   assert outputs['features'].shape == (2, dim)
@@ -201,7 +201,7 @@ def test_convolutions_start_he_normal_by_fan_out():
 
 
 def build_network(name='mlp', top=None, head=None, **options):
-  top = tops.TransformTop(5) if top is None else top
+  top = necks.TransformTop(5) if top is None else top
   head = heads.Linear(5) if head is None else head
   return network_lib.Network(models.build(name, **options), top, head)
 
@@ -214,7 +214,7 @@ def test_parameters_are_grouped_by_part():
     'classifier',
   }
   assert outputs['features'].shape == outputs['logits'].shape == (2, 5)
-  variables, _ = shapes(build_network(top=tops.PoolTop()), (8, 8, 1))
+  variables, _ = shapes(build_network(top=necks.PoolTop()), (8, 8, 1))
   assert set(variables['params']) == {'backbone', 'classifier'}
 
 
@@ -233,7 +233,7 @@ def test_the_transformation_is_the_papers():
 
 
 def test_the_transformation_pools_and_skips():
-  top = tops.TransformTop(4)
+  top = necks.TransformTop(4)
   feature_map = jax.random.normal(jax.random.key(0), (3, 2, 2, 6))
   variables = top.init(jax.random.key(1), feature_map, train=False)
   for layer in ('2a', '2b', '1a', '1b'):
@@ -268,7 +268,7 @@ def test_a_fixed_frame_is_no_parameter():
 )
 def test_half_precision_computes_but_does_not_store(name):
   network = build_network(
-    name, tops.TransformTop(5, dtype=jnp.bfloat16), dtype=jnp.bfloat16
+    name, necks.TransformTop(5, dtype=jnp.bfloat16), dtype=jnp.bfloat16
   )
   variables, outputs = shapes(network, (8, 8, 1))
   for leaf in jax.tree.leaves(variables):

@@ -10,8 +10,8 @@ import nbformat
 import numpy as np
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-NOTEBOOK = ROOT / 'experiments' / 'frames_colab.ipynb'
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NOTEBOOK = ROOT / 'docs' / 'notebooks' / 'frames.ipynb'
 
 # What the notebook's own kernel has to say at the end.
 PROBE = """

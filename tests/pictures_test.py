@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import plots
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import load_hierarchy
 from tests import strategies
 
 TREES = strategies.trees(min_classes=2)
 # Two levels of groups, classes in an order that is not the tree's.
-SMALL = hierarchy_lib.Hierarchy.from_paths(
+SMALL = Hierarchy.from_paths(
   ['r/a/p/0', 'r/b/q/1', 'r/a/s/2', 'r/a/p/3', 'r/b/q/4', 'r/c/5']
 )
 SMALL_ORDER = [0, 3, 2, 1, 4, 5]
@@ -24,7 +25,7 @@ SMALL_ORDER = [0, 3, 2, 1, 4, 5]
 
 @pytest.fixture(scope='module')
 def cifar100():
-  return hierarchy_lib.load_hierarchy('cifar100')
+  return load_hierarchy('cifar100')
 
 
 def drawn(figure):
@@ -125,7 +126,7 @@ def test_similarity_picture_names_groups_of_many_classes(cifar100):
 
 def test_similarity_picture_leaves_out_levels_that_are_too_fine():
   paths = [f'root/{k // 101}/{k // 5} /{k}' for k in range(1010)]
-  tree = hierarchy_lib.Hierarchy.from_paths(paths)
+  tree = Hierarchy.from_paths(paths)
   axis = plots.similarity_picture(np.eye(1010), tree).axes[0]
   flat, _ = lines_of(axis)
   assert sorted(flat) == [101 * i - 0.5 for i in range(1, 10)]
@@ -207,7 +208,7 @@ def test_embedding_picture_colours_the_first_groups():
 
 @pytest.mark.parametrize('dims', [2, 3])
 def test_embedding_picture_names_classes_apart(dims):
-  tree = hierarchy_lib.load_hierarchy('quickstart')
+  tree = load_hierarchy('quickstart')
   frame = np.random.default_rng(0).normal(size=(30, dims))
   figure = plots.embedding_picture(frame, tree, dims)
   boxes = texts(figure)

@@ -13,18 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hafjax import checkpoint
-from hafjax import config as config_lib
-from hafjax import data as data_lib
-from hafjax import device as device_lib
-from hafjax import experiment as experiment_lib
 from hafjax import models
-from hafjax import pretrained
-from hafjax import train
+from hafjax.data import load_dataset
+from hafjax.models import pretrained
 from hafjax.models import resnet
 from hafjax.models import vgg
 from hafjax.models import vit
-from hafjax.pretrained import layouts
+from hafjax.models.pretrained import layouts
+from hafjax.runs import checkpoints
+from hafjax.runtime.devices import Devices
+from hafjax.train.config import ConfigError
+from hafjax.train.config import check_config
+from hafjax.train.run import train_and_evaluate
+from hafjax.train.setup import initial_state
 from tests import helpers
 from tests import published
 
@@ -574,14 +575,14 @@ def start(tmp_path, monkeypatch):
 def test_a_run_starts_from_the_given_weights(start, tmp_path, caplog):
   config, file, variables = start
   caplog.set_level('INFO', logger='absl')
-  results = train.train_and_evaluate(config, tmp_path / 'run')
+  results = train_and_evaluate(config, tmp_path / 'run')
   assert results['num_steps'] == 2
   assert f'The backbone resnet_tiny starts from {file}: torch' in caplog.text
   assert 'skipped 8 (bn1.num_batches_tracked, ' in caplog.text
   assert 'bn*.num_batches_tracked x 4, ' in caplog.text
   state, experiment, data = helpers.restored(config, tmp_path / 'run')
   assert_same(state.params['backbone'], variables['params'])
-  initial = device_lib.Device(data).initial_state(experiment, variables)
+  initial = Devices(data).initial_state(experiment, variables)
   assert_same(initial.params['backbone'], variables['params'])
   # Statistics are the file's at first, and follow the images.
   statistics = variables['batch_stats']
@@ -589,7 +590,7 @@ def test_a_run_starts_from_the_given_weights(start, tmp_path, caplog):
   moved = state.variables['batch_stats']['backbone']['norm1']['mean']
   assert not np.allclose(moved, statistics['norm1']['mean'])
   # All else is drawn by the seed.
-  fresh = experiment_lib.initial_state(experiment, data.image_shape)
+  fresh = initial_state(experiment, data.image_shape)
   assert_same(initial.params['transformation'], fresh.params['transformation'])
   assert_same(jax.tree.map(np.shape, initial), jax.tree.map(np.shape, fresh))
 
@@ -599,7 +600,7 @@ def test_a_run_goes_on_without_the_file(start, tmp_path, monkeypatch):
   config, file, _ = start
   config.num_epochs = 2
   folder = tmp_path / 'run'
-  save = checkpoint.Workdir.save
+  save = checkpoints.Workdir.save
 
   def save_and_stop(self, *args):
     save(self, *args)
@@ -607,41 +608,41 @@ def test_a_run_goes_on_without_the_file(start, tmp_path, monkeypatch):
     raise KeyboardInterrupt
 
   with monkeypatch.context() as patch:
-    patch.setattr(checkpoint.Workdir, 'save', save_and_stop)
+    patch.setattr(checkpoints.Workdir, 'save', save_and_stop)
     with pytest.raises(KeyboardInterrupt):
-      train.train_and_evaluate(config, folder)
+      train_and_evaluate(config, folder)
   record = json.loads((folder / 'run.json').read_text())
   assert len(record['init_from']) == 64
   content = file.read_bytes()
 
   # Other weights, or none, are another run.
   file.write_bytes(content[:-1] + b'?')
-  with pytest.raises(checkpoint.CheckpointError, match='differs in init_from'):
-    train.train_and_evaluate(config, folder)
+  with pytest.raises(checkpoints.CheckpointError, match='differs in init_from'):
+    train_and_evaluate(config, folder)
   plain = config.copy_and_resolve_references()
   plain.init_from = ''
-  with pytest.raises(checkpoint.CheckpointError, match='differs in init_from'):
-    train.train_and_evaluate(plain, folder)
+  with pytest.raises(checkpoints.CheckpointError, match='differs in init_from'):
+    train_and_evaluate(plain, folder)
 
   # The same ones may be elsewhere, or gone.
   file.write_bytes(content)
   config.init_from = str(file.rename(tmp_path / 'moved.safetensors'))
-  data = data_lib.load(config)
-  checkpoint.Workdir(folder, checkpoint.describe(config, data)).close()
+  data = load_dataset(config)
+  checkpoints.Workdir(folder, checkpoints.describe(config, data)).close()
   (tmp_path / 'moved.safetensors').unlink()
-  assert train.train_and_evaluate(config, folder)['num_steps'] == 4
+  assert train_and_evaluate(config, folder)['num_steps'] == 4
 
 
 def test_a_run_without_weights_does_not_go_on_with_some(start, tmp_path):
   config, file, _ = start
   plain = config.copy_and_resolve_references()
   plain.init_from = ''
-  data = data_lib.load(plain)
-  checkpoint.Workdir(tmp_path, checkpoint.describe(plain, data)).close()
+  data = load_dataset(plain)
+  checkpoints.Workdir(tmp_path, checkpoints.describe(plain, data)).close()
   for _ in range(2):
-    record = checkpoint.describe(config, data)
-    with pytest.raises(checkpoint.CheckpointError, match='differs in init_f'):
-      checkpoint.Workdir(tmp_path, record)
+    record = checkpoints.describe(config, data)
+    with pytest.raises(checkpoints.CheckpointError, match='differs in init_f'):
+      checkpoints.Workdir(tmp_path, record)
     file.unlink(missing_ok=True)
 
 
@@ -651,11 +652,11 @@ def test_bad_weights_leave_nothing_behind(start, tmp_path):
   config.model = 'resnet_18'
   message = f'{file} does not go with the model resnet_18: it lacks'
   with pytest.raises(pretrained.PretrainedError, match=message):
-    train.train_and_evaluate(config, folder)
+    train_and_evaluate(config, folder)
   file.unlink()
   with pytest.raises(pretrained.PretrainedError, match='cannot be read'):
-    train.train_and_evaluate(config, folder)
+    train_and_evaluate(config, folder)
   assert not folder.exists()
   config.init_from = None
-  with pytest.raises(config_lib.ConfigError, match='init_from must be text'):
-    config_lib.check(config)
+  with pytest.raises(ConfigError, match='init_from must be text'):
+    check_config(config)

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from hafjax import interruption
-from hafjax import processes
-from hafjax import train
+from hafjax.runtime import preemption
+from hafjax.runtime import processes
+from hafjax.train.run import train_and_evaluate
 from tests import helpers
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -65,14 +65,14 @@ def in_two_processes(folder, **extra):
 @pytest.mark.slow
 def test_two_processes_do_what_one_does(tmp_path):
   one, two, both = (tmp_path / name for name in ('one', 'two', 'both'))
-  train.train_and_evaluate(config(), one)
+  train_and_evaluate(config(), one)
   in_two_processes(two)
   helpers.assert_close_runs(config(), one, two)
 
   # Begun by one process, stopped within an epoch, ended by two, each with half
   # of the classes on each of its devices.
-  with helpers.signal_at(11), pytest.raises(interruption.Stopped):
-    train.train_and_evaluate(config(), both)
+  with helpers.signal_at(11), pytest.raises(preemption.Stopped):
+    train_and_evaluate(config(), both)
   in_two_processes(both, **{'mesh.model': 2})
   helpers.assert_close_runs(config(), one, both)
 

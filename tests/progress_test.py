@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Curves for TensorBoard, or a warning."""
 
-from hafjax import progress
+from hafjax.runtime import progress
 
 
 def test_curves_that_cannot_be_written_are_told_once(tmp_path, caplog):

@@ -20,21 +20,24 @@ import numpy as np
 import pytest
 
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.metrics import confusion
 from hafjax.report import __main__ as command
 from hafjax.report import markup
 from hafjax.report import page
-from hafjax.report import pictures
-from hafjax.report import runs as runs_lib
+from hafjax.report import plots
 from hafjax.report import sections
+from hafjax.runs.find import ReportError
+from hafjax.runs.find import find_runs
+from hafjax.runs.find import read_lines
+from hafjax.runs.find import runs_by_name
 from tests import run_files
 from tests import strategies
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TREE = run_files.TREE
 # Names that would be markup, formulas or glyphs that are not there.
-HOSTILE = hierarchy_lib.Hierarchy.from_paths(
+HOSTILE = Hierarchy.from_paths(
   [
     ['root', '<script>alert(1)</script>', 'a & b'],
     ['root', '<script>alert(1)</script>', '"quoted" \'name\''],
@@ -71,7 +74,7 @@ def make_runs(
 
 def written(workdirs, output, **options):
   """The page of some folders' runs, as text."""
-  return page.write(runs_lib.find(workdirs), output, **options).read_text()
+  return page.write(find_runs(workdirs), output, **options).read_text()
 
 
 class Elements(html.parser.HTMLParser):
@@ -174,11 +177,11 @@ def test_runs_are_found_once_in_order(tmp_path):
   )
   # Folders of checkpoints are not searched.
   shutil.copytree(tmp_path / 'b' / '9', tmp_path / 'b' / '9' / 'checkpoints')
-  runs = runs_lib.find([tmp_path, tmp_path / 'a', tmp_path / 'a' / '9'])
+  runs = find_runs([tmp_path, tmp_path / 'a', tmp_path / 'a' / '9'])
   assert names_of(runs) == [('a', 9), ('a', 10), ('b', 9), ('b', 10)]
   assert {
     name: [run.seed for run in group]
-    for name, group in runs_lib.methods(runs[::-1]).items()
+    for name, group in runs_by_name(runs[::-1]).items()
   } == {'a': [9, 10], 'b': [9, 10]}
 
 
@@ -186,23 +189,23 @@ def test_rates_are_told_apart_and_the_table_says_which_count(tmp_path):
   for rate in ('1', '3'):
     make_runs(tmp_path / f'rate_{rate}', ('a',), (0, 1000), **SMALL)
   every = {(f'a (x {rate})', seed) for rate in (1, 3) for seed in (0, 1000)}
-  assert set(names_of(runs_lib.find([tmp_path]))) == every
+  assert set(names_of(find_runs([tmp_path]))) == every
   table = tmp_path / 'table.json'
   table.write_text(json.dumps([dict(variant='a (x 3)', seed=0)]))
-  assert names_of(runs_lib.find([tmp_path])) == [('a (x 3)', 0)]
+  assert names_of(find_runs([tmp_path])) == [('a (x 3)', 0)]
   # Who asks for a part means the part.
-  assert len(runs_lib.find([tmp_path / 'rate_1'])) == 2
+  assert len(find_runs([tmp_path / 'rate_1'])) == 2
   table.write_text(json.dumps([dict(variant='b (x 3)', seed=0)]))
-  with pytest.raises(runs_lib.ReportError, match='lists none of the runs'):
-    runs_lib.find([tmp_path])
+  with pytest.raises(ReportError, match='lists none of the runs'):
+    find_runs([tmp_path])
 
 
 def test_runs_that_share_name_and_seed_are_called_by_their_folders(tmp_path):
   for folder in ('long', 'short'):
     make_runs(tmp_path / folder, ('a',), (0, 1), **SMALL)
   make_runs(tmp_path / 'short', ('b',), (0,), **SMALL)
-  runs = runs_lib.find([tmp_path])
-  assert list(runs_lib.methods(runs)) == ['a in long', 'a in short', 'b']
+  runs = find_runs([tmp_path])
+  assert list(runs_by_name(runs)) == ['a in long', 'a in short', 'b']
 
 
 def damaged(name, content):
@@ -263,29 +266,29 @@ def arrays_with(**changed):
 def test_errors_say_what_is_wrong_where(tmp_path, spoil, message):
   make_runs(tmp_path, ('a',), (0, 1), tree=HOSTILE)
   spoil(tmp_path / 'a' / '1')
-  with pytest.raises(runs_lib.ReportError, match=message):
+  with pytest.raises(ReportError, match=message):
     written([tmp_path], tmp_path)
   assert not (tmp_path / 'report.html').exists()
 
 
 def test_a_half_written_last_line_is_left_out(tmp_path):
   file = tmp_path / 'metrics.jsonl'
-  assert runs_lib.read_lines(file) == []
+  assert read_lines(file) == []
   file.write_text('{"epoch": 1}\n{"epoch": NaN}\n{"epo')
-  assert [record.keys() for record in runs_lib.read_lines(file)] == [
+  assert [record.keys() for record in read_lines(file)] == [
     {'epoch'},
     {'epoch'},
   ]
 
 
 def test_the_command_fails_with_a_sentence(tmp_path):
-  with pytest.raises(runs_lib.ReportError, match='There is no results.json in'):
+  with pytest.raises(ReportError, match='There is no results.json in'):
     command.main(command.parse([str(tmp_path)]))
   make_runs(tmp_path, ('a',), (0,), **SMALL)
   in_the_way = tmp_path / 'file'
   in_the_way.write_text('')
   args = [str(tmp_path), f'--output={in_the_way}']
-  with pytest.raises(runs_lib.ReportError, match=f'^{in_the_way}'):
+  with pytest.raises(ReportError, match=f'^{in_the_way}'):
     command.main(command.parse(args))
 
 
@@ -370,7 +373,7 @@ def test_the_same_files_give_the_same_bytes(tmp_path):
   assert first == second
   for kind in ('svg', 'pdf', 'png'):
     one, other = (
-      pictures.encoded(pictures.height_picture({'a': np.ones(2)}, ''), kind)
+      plots.encoded(plots.height_picture({'a': np.ones(2)}, ''), kind)
       for _ in range(2)
     )
     assert one == other
@@ -382,7 +385,7 @@ def test_the_comparison_is_of_common_seeds(tmp_path):
   for seed in (1, 2, 3):
     run_files.make_run(tmp_path / f'b{seed}', 'b', seed, **SMALL)
   run_files.make_run(tmp_path / 'c', 'c', 1, **SMALL)
-  runs = runs_lib.find([tmp_path])
+  runs = find_runs([tmp_path])
   top1 = {
     (run.name, run.seed): 100 * run.results['test']['top1'] for run in runs
   }
@@ -573,33 +576,31 @@ def test_curves_are_means_with_extremes():
   found = sections.curve(histories, 'a')
   np.testing.assert_array_equal(found, [[1, 2], [1.5, 3], [1, 3], [2, 3]])
   assert sections.curve(histories, 'b') is None
-  looks = pictures.styles(['x', 'y'])
-  figure = pictures.curve_picture({'y': found}, looks, 'title', log=True)
+  looks = plots.styles(['x', 'y'])
+  figure = plots.curve_picture({'y': found}, looks, 'title', log=True)
   (line,) = figure.axes[0].lines
   np.testing.assert_array_equal(line.get_xydata(), [[1, 1.5], [2, 3]])
   assert line.get_color() == looks['y'].colour
   assert figure.axes[0].get_yscale() == 'log'
   flat = found._replace(low=np.zeros(2))
-  figure = pictures.curve_picture({'y': flat}, looks, 'title', log=True)
+  figure = plots.curve_picture({'y': flat}, looks, 'title', log=True)
   assert figure.axes[0].get_yscale() == 'linear'
 
 
 def test_curves_that_diverge_are_drawn():
-  nan = pictures.Curve(np.arange(3.0), *np.full((3, 3), np.nan))
-  figure = pictures.curve_picture(
-    {'x': nan}, pictures.styles(['x']), '', log=True
-  )
-  assert pictures.encoded(figure, 'svg').startswith(b'<?xml')
+  nan = plots.Curve(np.arange(3.0), *np.full((3, 3), np.nan))
+  figure = plots.curve_picture({'x': nan}, plots.styles(['x']), '', log=True)
+  assert plots.encoded(figure, 'svg').startswith(b'<?xml')
 
 
 def test_styles_of_many_methods_differ():
-  found = pictures.styles([f'm{i}' for i in range(28)])
+  found = plots.styles([f'm{i}' for i in range(28)])
   assert len(set(found.values())) == 28
 
 
 def test_bars_add_up():
   shares = {'a': np.array([0.1, 0.2, 0.05]), 'b': np.array([0.0, 0.3, 0.1])}
-  (axis,) = pictures.height_picture(shares, 'title').axes
+  (axis,) = plots.height_picture(shares, 'title').axes
   widths = np.array([[bar.get_width() for bar in c] for c in axis.containers])
   np.testing.assert_allclose(widths.T, 100 * np.array(list(shares.values())))
   ends = [bar.get_x() + bar.get_width() for bar in axis.containers[-1]]
@@ -607,9 +608,9 @@ def test_bars_add_up():
 
 
 def test_confusions_stand_in_tree_order():
-  tree = hierarchy_lib.Hierarchy.from_paths(['r/a/0', 'r/b/1', 'r/a/2'])
+  tree = Hierarchy.from_paths(['r/a/0', 'r/b/1', 'r/a/2'])
   counts = np.array([[3, 0, 1], [0, 2, 0], [0, 0, 0]])
-  axis, _ = pictures.confusion_picture(counts, tree).axes
+  axis, _ = plots.confusion_picture(counts, tree).axes
   np.testing.assert_allclose(
     axis.images[0].get_array(), [[0.75, 0.25, 0], [0, 0, 0], [0, 0, 1]]
   )
@@ -618,7 +619,7 @@ def test_confusions_stand_in_tree_order():
 @pytest.mark.parametrize('channels', [1, 3])
 def test_images_keep_their_pixels(channels):
   pixels = np.random.default_rng(0).integers(0, 256, (5, 4, channels))
-  png = pictures.encoded_image(pixels.astype(np.uint8))
+  png = plots.encoded_image(pixels.astype(np.uint8))
   found = image_lib.imread(io.BytesIO(png))[..., :3]
   np.testing.assert_array_equal(
     np.round(255 * found), np.broadcast_to(pixels, (5, 4, 3))

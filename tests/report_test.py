@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from hafjax import report
+from hafjax.runs import tables
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Runs of seconds; the same on the command line as tests.helpers.tiny_config.
 TINY = [
   '--config.model=mlp',
@@ -37,12 +37,12 @@ def command(module, *args):
 
 def test_intervals_are_students():
   values = [0.1, 0.4, 0.2, 0.3, 0.9]
-  mean, half = report.mean_and_interval(values)
+  mean, half = tables.mean_and_interval(values)
   low, high = scipy.stats.t.interval(
     0.95, 4, loc=np.mean(values), scale=scipy.stats.sem(values)
   )
   assert (mean - half, mean + half) == pytest.approx((low, high))
-  mean, half = report.mean_and_interval([0.5])
+  mean, half = tables.mean_and_interval([0.5])
   assert mean == 0.5 and math.isnan(half)
 
 
@@ -51,17 +51,17 @@ def test_paired_differences_are_those_of_scipy():
   values, others = rng.normal(size=(2, 6))
   expected = scipy.stats.ttest_rel(values, others)
   low, high = expected.confidence_interval(0.95)
-  mean, half, p = report.paired_difference(values, others)
+  mean, half, p = tables.paired_difference(values, others)
   assert (mean - half, mean + half) == pytest.approx((low, high))
   assert p == pytest.approx(expected.pvalue)
   # All pairs differ by the same, by nothing, or there is one.
-  assert report.paired_difference([1, 2, 3], [0, 1, 2]) == (1, 0, 0)
-  mean, half, p = report.paired_difference([1, 2], [1, 2])
+  assert tables.paired_difference([1, 2, 3], [0, 1, 2]) == (1, 0, 0)
+  mean, half, p = tables.paired_difference([1, 2], [1, 2])
   assert (mean, half) == (0, 0) and math.isnan(p)
-  mean, half, p = report.paired_difference([3], [1])
+  mean, half, p = tables.paired_difference([3], [1])
   assert mean == 2 and math.isnan(half) and math.isnan(p)
   with pytest.raises(ValueError, match='got 2 and 3'):
-    report.paired_difference([1, 2], [1, 2, 3])
+    tables.paired_difference([1, 2], [1, 2, 3])
 
 
 def test_a_table_gathers_seeds():
@@ -69,7 +69,7 @@ def test_a_table_gathers_seeds():
     metrics = {'top1': top1, 'mistake_severity': 1.5, 'loss': 0.1}
     return dict(variant=variant, seed=seed, test=metrics)
 
-  table = report.results_table(
+  table = tables.results_table(
     [result('a', 0, 0.5), result('b', 0, 0.25), result('a', 1, 0.7)]
   ).splitlines()
   assert table[0].split('|')[1:-1] == [

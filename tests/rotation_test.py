@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hafjax import data as data_lib
-from hafjax import experiment as experiment_lib
 from hafjax import frames
 from hafjax import losses
 from hafjax import methods
-from hafjax import step as step_lib
+from hafjax.data import load_dataset
 from hafjax.methods import fixed
+from hafjax.train import step as step_lib
+from hafjax.train.setup import initial_state
+from hafjax.train.setup import make_experiment
 from tests import helpers
 
 
@@ -145,9 +146,9 @@ def test_errors(arguments, message):
 def trained(variant, steps=7, **overrides):
   """States before and after every step, and the similarity of the frame."""
   config = helpers.tiny_config(variant, **overrides)
-  data = data_lib.load(config)
-  experiment = experiment_lib.make_experiment(config, data)
-  states = [experiment_lib.initial_state(experiment, data.image_shape)]
+  data = load_dataset(config)
+  experiment = make_experiment(config, data)
+  states = [initial_state(experiment, data.image_shape)]
   arrays = data.splits['train'].take(np.arange(0, 240, 5))
   step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
   for _ in range(steps):

@@ -8,15 +8,19 @@ import jax
 import numpy as np
 import pytest
 
-from hafjax import checkpoint
-from hafjax import data as data_lib
 from hafjax import decisions
-from hafjax import hierarchy as hierarchy_lib
-from hafjax import measure
 from hafjax import metrics
-from hafjax import report
-from hafjax import rules
-from hafjax import train
+from hafjax.data import DataError
+from hafjax.data import load_dataset
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import HierarchyError
+from hafjax.runs import checkpoints
+from hafjax.runs import tables
+from hafjax.train import evaluator
+from hafjax.train.rules import RuleContext
+from hafjax.train.rules import RuleError
+from hafjax.train.rules import parse_rule
+from hafjax.train.run import train_and_evaluate
 from tests import helpers
 
 
@@ -24,8 +28,8 @@ from tests import helpers
 def runs(tmp_path_factory):
   """A run on the leaves and one on their ancestors of depth 2."""
   fine, coarse = map(tmp_path_factory.mktemp, ('fine', 'coarse'))
-  train.train_and_evaluate(helpers.tiny_config('cross_entropy'), fine)
-  found = train.train_and_evaluate(
+  train_and_evaluate(helpers.tiny_config('cross_entropy'), fine)
+  found = train_and_evaluate(
     helpers.tiny_config('cross_entropy', level=2), coarse
   )
   return fine, coarse, found
@@ -36,7 +40,7 @@ def probabilities(folder, **changes):
   config = helpers.tiny_config('cross_entropy', **changes)
   state, experiment, data = helpers.restored(config, folder, best=True)
   images = data.splits['test'].images
-  return np.asarray(measure.probabilities(state, images, experiment)), data
+  return np.asarray(evaluator.probabilities(state, images, experiment)), data
 
 
 def test_rules_are_added_to_a_finished_run(runs):
@@ -46,7 +50,7 @@ def test_rules_are_added_to_a_finished_run(runs):
   # 64 does not divide the 90 test images: partial batches count once.
   config.eval.rules = names
   before = json.loads((fine / 'results.json').read_text())
-  results = train.train_and_evaluate(config, fine)
+  results = train_and_evaluate(config, fine)
   assert results['test'] == before['test']
   assert json.loads((fine / 'results.json').read_text()) == results
   assert tuple(results['rules']) == names
@@ -72,24 +76,24 @@ def test_rules_are_added_to_a_finished_run(runs):
   for name in ('coverage', 'risk', 'accuracy', 'depth'):
     np.testing.assert_allclose(found[name], curve[name], atol=1e-5)
 
-  table = report.results_table([results]).splitlines()
+  table = tables.results_table([results]).splitlines()
   assert [line.split('|')[1].strip() for line in table[2:]] == [
     'cross_entropy',
     *(f'cross_entropy + {name}' for name in names[:-1]),
   ]
-  assert 'cross_entropy + selective' in report.selective_table([results])
-  assert not report.selective_table([before])
+  assert 'cross_entropy + selective' in tables.selective_table([results])
+  assert not tables.selective_table([before])
 
   # Evaluation of the same checkpoint finds the same.
   config.mode = 'eval'
-  again = train.train_and_evaluate(config, fine)
+  again = train_and_evaluate(config, fine)
   assert again['rules']['crm']['test'] == results['rules']['crm']['test']
 
 
 def test_classes_of_a_level(runs):
   *_, found = runs
-  fine = data_lib.load(helpers.tiny_config())
-  coarse = data_lib.load(helpers.tiny_config(level=2))
+  fine = load_dataset(helpers.tiny_config())
+  coarse = load_dataset(helpers.tiny_config(level=2))
   parents = {path.split('/')[2]: path for path in coarse.hierarchy.paths()}
   assert len(parents) == coarse.hierarchy.num_classes < 30
   for arrays, others in zip(
@@ -102,14 +106,12 @@ def test_classes_of_a_level(runs):
 
 
 def test_a_tree_cut_at_each_level():
-  tree = hierarchy_lib.Hierarchy.from_paths(
-    ['r/b/x', 'r/a/c/y', 'r/z', 'r/a/d/w', 'r/a/d/v']
-  )
+  tree = Hierarchy.from_paths(['r/b/x', 'r/a/c/y', 'r/z', 'r/a/d/w', 'r/a/d/v'])
   assert tree.at_level(1).paths() == ['r/b', 'r/a', 'r/z']
   assert tree.at_level(2).paths() == ['r/b/x', 'r/a/c', 'r/z', 'r/a/d']
   assert tree.at_level(3) == tree
   for level in (0, 4):
-    with pytest.raises(hierarchy_lib.HierarchyError, match='level must be'):
+    with pytest.raises(HierarchyError, match='level must be'):
       tree.at_level(level)
 
 
@@ -125,8 +127,8 @@ def test_a_tree_cut_at_each_level():
 def test_bad_rules_are_told_before_training(tmp_path, name, message):
   config = helpers.tiny_config()
   config.eval.rules = (name,)
-  with pytest.raises((rules.RuleError, checkpoint.CheckpointError)) as error:
-    train.train_and_evaluate(config, tmp_path / 'run')
+  with pytest.raises((RuleError, checkpoints.CheckpointError)) as error:
+    train_and_evaluate(config, tmp_path / 'run')
   error.match(message)
   assert not (tmp_path / 'run').exists()
 
@@ -135,30 +137,30 @@ def test_a_companion_must_be_coarse(runs, tmp_path):
   fine, *_ = runs
   config = helpers.tiny_config()
   config.eval.rules = (f'hie:{fine}',)
-  with pytest.raises(rules.RuleError, match='was trained on leaves'):
-    train.train_and_evaluate(config, tmp_path / 'run')
+  with pytest.raises(RuleError, match='was trained on leaves'):
+    train_and_evaluate(config, tmp_path / 'run')
 
 
 def test_a_companion_must_see_the_same_images(runs, tmp_path):
   _, coarse, _ = runs
   config = helpers.tiny_config(image_size=12)
   config.eval.rules = (f'hie:{coarse}',)
-  with pytest.raises(rules.RuleError, match='image_size=None and this one 12'):
-    train.train_and_evaluate(config, tmp_path / 'run')
+  with pytest.raises(RuleError, match='image_size=None and this one 12'):
+    train_and_evaluate(config, tmp_path / 'run')
 
 
 def test_own_distances_have_no_levels(tmp_path):
   file = tmp_path / 'distances.npy'
   np.save(file, 1.0 - np.eye(30))
-  with pytest.raises(data_lib.DataError, match='config.level needs distances'):
-    data_lib.load(helpers.tiny_config(level=1, distance=str(file)))
+  with pytest.raises(DataError, match='config.level needs distances'):
+    load_dataset(helpers.tiny_config(level=1, distance=str(file)))
 
 
 def test_own_distances_are_the_costs(tmp_path):
   file = tmp_path / 'distances.npy'
   np.save(file, 1.0 - np.eye(30))
-  data = data_lib.load(helpers.tiny_config(distance=str(file)))
-  setting = rules.Setting(
+  data = load_dataset(helpers.tiny_config(distance=str(file)))
+  setting = RuleContext(
     data.hierarchy, data.distances, data.kind, lambda workdir: 1
   )
   probs = jax.nn.softmax(jax.random.normal(jax.random.key(0), (40, 30)))
@@ -167,7 +169,7 @@ def test_own_distances_are_the_costs(tmp_path):
   ranking = metrics.Ranking.create(data.distances, (1,))
   found = {}
   for name in ('argmax', 'crm'):
-    rule = rules.parse(name, setting)
+    rule = parse_rule(name, setting)
     sums = rule.sums(probs, None, labels, mask, ranking)
     found[name] = rule.finalise(sums, ranking)
   # Where all mistakes are equal, least risk is the likeliest class.

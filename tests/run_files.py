@@ -7,9 +7,9 @@ import json
 import numpy as np
 
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import load_hierarchy
 
-TREE = hierarchy_lib.load_hierarchy('fashion_mnist')
+TREE = load_hierarchy('fashion_mnist')
 
 
 def metrics_of(labels, predictions, tree):

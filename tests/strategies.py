@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies as st
 
-from hafjax import hierarchy
+from hafjax.hierarchy import Hierarchy
 
 # On a busy machine, or while JAX compiles, an example takes as long as it
 # takes.
@@ -17,9 +17,7 @@ hypothesis.settings.load_profile('hafjax')
 
 
 @st.composite
-def trees(
-  draw, max_nodes: int = 30, min_classes: int = 1
-) -> hierarchy.Hierarchy:
+def trees(draw, max_nodes: int = 30, min_classes: int = 1) -> Hierarchy:
   """Draws a tree: ragged, with unary nodes, classes in any order.
 
   Shrinks to a star of few classes. In some trees, inner nodes share names.
@@ -42,7 +40,7 @@ def trees(
   for leaf in leaves:
     names[leaf] = f'class {leaf}'
   classes = [names[leaf] for leaf in draw(st.permutations(leaves))]
-  return hierarchy.Hierarchy.from_parents(parents, names, classes)
+  return Hierarchy.from_parents(parents, names, classes)
 
 
 # --- Damaged files -----------------------------------------------------------

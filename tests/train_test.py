@@ -21,21 +21,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hafjax import checkpoint
-from hafjax import data as data_lib
-from hafjax import device as device_lib
-from hafjax import experiment as experiment_lib
 from hafjax import frames
-from hafjax import measure
 from hafjax import metrics
-from hafjax import step as step_lib
-from hafjax import train
+from hafjax.data import load_dataset
+from hafjax.hierarchy import load_hierarchy
 from hafjax.models import heads
+from hafjax.models import necks
 from hafjax.models import network
-from hafjax.models import tops
+from hafjax.runs import checkpoints
+from hafjax.runtime.devices import Devices
+from hafjax.train import step as step_lib
+from hafjax.train.evaluator import Evaluator
+from hafjax.train.run import DivergedError
+from hafjax.train.run import train_and_evaluate
+from hafjax.train.setup import initial_state
+from hafjax.train.setup import make_experiment
+from hafjax.train.setup import make_optimiser
 from tests import helpers
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def final_state(config, folder):
@@ -53,7 +57,7 @@ def finished(tmp_path_factory):
   """One undisturbed run that several tests look at."""
   folder = tmp_path_factory.mktemp('finished')
   config = helpers.tiny_config(profile=2)
-  results = train.train_and_evaluate(config, folder)
+  results = train_and_evaluate(config, folder)
   return config, folder, results
 
 
@@ -78,7 +82,7 @@ def test_a_run_learns_and_leaves_its_results(finished):
 def test_a_finished_run_is_not_trained_again(finished):
   config, folder, results = finished
   before = sorted((f, f.stat().st_mtime_ns) for f in folder.rglob('*'))
-  assert train.train_and_evaluate(config, folder) == results
+  assert train_and_evaluate(config, folder) == results
   assert sorted((f, f.stat().st_mtime_ns) for f in folder.rglob('*')) == before
 
 
@@ -86,7 +90,7 @@ def test_eval_mode_measures_the_best_checkpoint(finished):
   config, folder, results = finished
   config = config.copy_and_resolve_references()
   config.mode = 'eval'
-  found = train.train_and_evaluate(config, folder)
+  found = train_and_evaluate(config, folder)
   assert found['test'] == results['test']
   assert found['best_step'] == results['best_step']
   history = [
@@ -100,8 +104,8 @@ def test_eval_mode_measures_the_best_checkpoint(finished):
 def test_eval_mode_without_a_run_or_a_checkpoint(tmp_path, monkeypatch):
   folder = tmp_path / 'misspelt'
   config = helpers.tiny_config(mode='eval')
-  with pytest.raises(checkpoint.CheckpointError, match='holds no run'):
-    train.train_and_evaluate(config, folder)
+  with pytest.raises(checkpoints.CheckpointError, match='holds no run'):
+    train_and_evaluate(config, folder)
   assert not folder.exists()
 
   def stop(*args):
@@ -109,9 +113,9 @@ def test_eval_mode_without_a_run_or_a_checkpoint(tmp_path, monkeypatch):
 
   monkeypatch.setattr(step_lib.Trainer, '__call__', stop)
   with pytest.raises(KeyboardInterrupt):
-    train.train_and_evaluate(helpers.tiny_config(), folder)
-  with pytest.raises(checkpoint.CheckpointError, match='no checkpoint'):
-    train.train_and_evaluate(config, folder)
+    train_and_evaluate(helpers.tiny_config(), folder)
+  with pytest.raises(checkpoints.CheckpointError, match='no checkpoint'):
+    train_and_evaluate(config, folder)
 
 
 def test_the_frame_is_saved_but_gets_no_gradient(finished):
@@ -135,22 +139,20 @@ def test_the_frame_is_saved_but_gets_no_gradient(finished):
 def test_another_run_in_the_same_directory(finished, tmp_path, change, words):
   config, folder, _ = finished
   if 'hierarchy' in change:
-    from hafjax import hierarchy as hierarchy_lib
-
     # The same classes under another tree: all directly below the root.
-    names = hierarchy_lib.load_hierarchy('quickstart').class_names
+    names = load_hierarchy('quickstart').class_names
     file = tmp_path / 'flat.txt'
     file.write_text('\n'.join(f'root/{name}' for name in names))
     change = {'hierarchy': str(file)}
   other = helpers.tiny_config(**change)
-  with pytest.raises(checkpoint.CheckpointError, match=words):
-    train.train_and_evaluate(other, folder)
+  with pytest.raises(checkpoints.CheckpointError, match=words):
+    train_and_evaluate(other, folder)
 
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_run(finished, tmp_path):
   config, folder, results = finished
-  again = train.train_and_evaluate(config, tmp_path)
+  again = train_and_evaluate(config, tmp_path)
   assert again['test'] == results['test']
   assert_same(final_state(config, folder), final_state(config, tmp_path))
 
@@ -159,19 +161,19 @@ def test_a_run_stopped_at_an_evaluation_goes_on_exactly(
   finished, tmp_path, monkeypatch
 ):
   config, folder, results = finished
-  save = checkpoint.Workdir.save
+  save = checkpoints.Workdir.save
 
   def save_and_stop(self, step, *args):
     save(self, step, *args)
     self.wait()
     raise KeyboardInterrupt
 
-  monkeypatch.setattr(checkpoint.Workdir, 'save', save_and_stop)
+  monkeypatch.setattr(checkpoints.Workdir, 'save', save_and_stop)
   for _ in range(2):
     with pytest.raises(KeyboardInterrupt):
-      train.train_and_evaluate(config, tmp_path)
+      train_and_evaluate(config, tmp_path)
   monkeypatch.undo()
-  assert train.train_and_evaluate(config, tmp_path)['test'] == results['test']
+  assert train_and_evaluate(config, tmp_path)['test'] == results['test']
   assert_same(final_state(config, folder), final_state(config, tmp_path))
   lines = (tmp_path / 'metrics.jsonl').read_text().splitlines()
   assert [json.loads(line)['step'] for line in lines] == [15, 30, 45]
@@ -246,9 +248,9 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tmp_path):
 
 def test_the_step_is_a_function_of_arrays():
   config = helpers.tiny_config('cross_entropy')
-  data = data_lib.load(config)
-  experiment = experiment_lib.make_experiment(config, data)
-  state = experiment_lib.initial_state(experiment, data.image_shape)
+  data = load_dataset(config)
+  experiment = make_experiment(config, data)
+  state = initial_state(experiment, data.image_shape)
   arrays = data.splits['train'].take(np.arange(0, 240, 15))
   step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
   losses = []
@@ -261,10 +263,10 @@ def test_the_step_is_a_function_of_arrays():
 
 def test_evaluation_counts_every_example_once():
   config = helpers.tiny_config()
-  data = data_lib.load(config)
-  experiment = experiment_lib.make_experiment(config, data)
-  device = device_lib.Device(data)
-  evaluator = measure.Evaluator(experiment, data, device)
+  data = load_dataset(config)
+  experiment = make_experiment(config, data)
+  device = Devices(data)
+  evaluator = Evaluator(experiment, data, device)
   state = device.initial_state(experiment)
   split = data.splits['test']
   outputs = experiment.network.apply(
@@ -285,7 +287,7 @@ def test_learning_rates_by_part():
   config = helpers.tiny_config('cross_entropy')
   config.lr = dict(backbone=0.5, transformation=0.25, classifier=0.125)
   config.weight_decay = 0.0
-  optimiser = experiment_lib.make_optimiser(config, num_steps=10)
+  optimiser = make_optimiser(config, num_steps=10)
   params = {name: jnp.ones(2) for name in config.lr}
   gradient = {name: jnp.full(2, 2.0) for name in config.lr}
   state = optimiser.init(params)
@@ -314,19 +316,19 @@ class Flat(nn.Module):
 @pytest.mark.parametrize('variant', ['cross_entropy', 'nearest_etf'])
 def test_parts_of_a_batch_make_the_same_step(variant):
   config = helpers.tiny_config(variant, top='pool')
-  data = data_lib.load(config)
-  experiment = experiment_lib.make_experiment(config, data)
+  data = load_dataset(config)
+  experiment = make_experiment(config, data)
   head = experiment.method.head
   if variant == 'nearest_etf':
     head = heads.Turning(frames.low_dim_frame(frames.etf_similarity(30), 16))
   whole = dataclasses.replace(
-    experiment, network=network.Network(Flat(), tops.PoolTop(), head)
+    experiment, network=network.Network(Flat(), necks.PoolTop(), head)
   )
   parts = dataclasses.replace(whole, microbatch_size=4)
   arrays = data.splits['train'].take(np.arange(16) * 7)
   found = []
   for made in (whole, parts):
-    state = experiment_lib.initial_state(made, data.image_shape)
+    state = initial_state(made, data.image_shape)
     step = jax.jit(
       lambda s, x, y, made=made: step_lib.train_step(s, x, y, made)
     )
@@ -341,9 +343,9 @@ def test_parts_lower_memory():
   needed = []
   for microbatches in (1, 8):
     config.microbatches = microbatches
-    data = data_lib.load(config)
-    experiment = experiment_lib.make_experiment(config, data)
-    state = experiment_lib.initial_state(experiment, data.image_shape)
+    data = load_dataset(config)
+    experiment = make_experiment(config, data)
+    state = initial_state(experiment, data.image_shape)
     images = jax.ShapeDtypeStruct((512, 8, 8, 3), np.uint8)
     labels = jax.ShapeDtypeStruct((512,), np.int32)
     compiled = (
@@ -358,7 +360,7 @@ def test_parts_lower_memory():
 def test_clipped_gradients():
   config = helpers.tiny_config('cross_entropy', clip_norm=0.5)
   config.weight_decay = 0.0
-  optimiser = experiment_lib.make_optimiser(config, num_steps=10)
+  optimiser = make_optimiser(config, num_steps=10)
   params = {name: jnp.ones(2) for name in config.lr}
   gradient = {name: jnp.full(2, 2.0) for name in config.lr}
   updates, _ = optimiser.update(gradient, optimiser.init(params), params)
@@ -376,14 +378,14 @@ def test_a_loss_that_explodes_stops_the_run(tmp_path):
     'deep_linear',
     **{'lr.classifier': 3e4, 'lr.backbone': 3e4, 'num_epochs': 30},
   )
-  with pytest.raises(train.DivergedError, match='clip_norm=1') as caught:
-    train.train_and_evaluate(config, tmp_path)
+  with pytest.raises(DivergedError, match='clip_norm=1') as caught:
+    train_and_evaluate(config, tmp_path)
   assert '\n' not in str(caught.value)
   step = int(re.search(r'from step (\d+) on', str(caught.value)).group(1))
   assert 1 < step < 60
   # Nothing was saved that is not sound.
-  run = checkpoint.Workdir(
-    tmp_path, checkpoint.describe(config, data_lib.load(config))
+  run = checkpoints.Workdir(
+    tmp_path, checkpoints.describe(config, load_dataset(config))
   )
   assert all(saved < step for saved in run.steps())
   run.close()

@@ -11,8 +11,9 @@ import pytest
 
 from hafjax import collapse
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import load_hierarchy
 from hafjax.models import heads
 from tests import strategies
 
@@ -38,9 +39,7 @@ def random_tree(num_classes, height, seed=0):
   last = starts[-1] + np.arange(sizes[-1])
   free = rng.integers(0, starts[-1] + sizes[-1], num_classes - sizes[-1])
   parents = np.concatenate([*parents, last, free])
-  return hierarchy_lib.Hierarchy.from_parents(
-    parents, [str(i) for i in range(len(parents))]
-  )
+  return Hierarchy.from_parents(parents, [str(i) for i in range(len(parents))])
 
 
 @hypothesis.given(TREES, GAMMAS, MAPPINGS, KINDS)
@@ -116,7 +115,7 @@ def test_single_precision_logits_loss_and_gradient(num_classes):
 
 
 def test_a_pytree_with_a_gradient_of_its_own():
-  tree = hierarchy_lib.load_hierarchy('fashion_mnist')
+  tree = load_hierarchy('fashion_mnist')
   frame = frames.TreeFrame.create(tree, gamma=2.0)
   leaves, structure = jax.tree.flatten(frame)
   again = jax.tree.unflatten(structure, leaves)
@@ -134,7 +133,7 @@ def test_a_pytree_with_a_gradient_of_its_own():
 
 
 def test_as_a_classifier():
-  tree = hierarchy_lib.load_hierarchy('fashion_mnist')
+  tree = load_hierarchy('fashion_mnist')
   frame = frames.TreeFrame.create(tree, gamma=2.0)
   head = heads.Fixed(frame)
   features = jax.random.normal(jax.random.key(0), (4, frame.dim))
@@ -175,7 +174,7 @@ def test_a_million_nodes():
   assert tree.num_nodes > 1_000_000
   assert frames.min_similarity(tree, gamma=5.0) < 0
   # The linear mapping and a star have closed forms to compare with.
-  star = hierarchy_lib.Hierarchy.from_parents(
+  star = Hierarchy.from_parents(
     [-1] + [0] * 999_999, [str(i) for i in range(1_000_000)]
   )
   s = frames.min_similarity(star, 1.0, mapping='linear')
@@ -184,9 +183,7 @@ def test_a_million_nodes():
 
 def test_identical_classes():
   # Distances 1 and 2 are one and the same to this mapping: E is singular.
-  tree = hierarchy_lib.Hierarchy.from_paths(
-    ['r/a/x', 'r/a/y', 'r/b/z', 'r/b/w', 'r/v/c/d']
-  )
+  tree = Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/z', 'r/b/w', 'r/v/c/d'])
 
   def flat(t):
     return np.where(t < 0.5, 1.0, 0.3)
@@ -204,7 +201,7 @@ def test_identical_classes():
 
 def test_small_gammas_lose_no_digits():
   """Both tend to the linear mapping's geometry, where E is 1 - gamma D / H."""
-  tree = hierarchy_lib.load_hierarchy('cifar100')
+  tree = load_hierarchy('cifar100')
   gamma = 1e-4
   fast = frames.min_similarity(tree, gamma)
   # 1 - f is gamma t (1 - gamma t / 2 ...): s grows as 1 / gamma.
@@ -215,8 +212,8 @@ def test_small_gammas_lose_no_digits():
 
 
 def test_a_root_that_no_two_classes_part_at():
-  low = hierarchy_lib.Hierarchy.from_paths(['r/u/a/x', 'r/u/a/y', 'r/u/b'])
-  bare = hierarchy_lib.Hierarchy.from_paths(['u/a/x', 'u/a/y', 'u/b'])
+  low = Hierarchy.from_paths(['r/u/a/x', 'r/u/a/y', 'r/u/b'])
+  bare = Hierarchy.from_paths(['u/a/x', 'u/a/y', 'u/b'])
   assert frames.min_similarity(low, 2.0) == frames.min_similarity(bare, 2.0)
   for tree in (low, bare):
     with jax.enable_x64(True):
@@ -225,7 +222,7 @@ def test_a_root_that_no_two_classes_part_at():
     np.testing.assert_allclose(rows @ rows.T, wanted, atol=1e-12)
 
 
-TREE = hierarchy_lib.Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/z'])
+TREE = Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/z'])
 
 
 @pytest.mark.parametrize(
@@ -249,9 +246,7 @@ TREE = hierarchy_lib.Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/z'])
       'min_similarity must lie between',
     ),
     (
-      lambda: frames.TreeFrame.create(
-        hierarchy_lib.Hierarchy.from_paths(['r/a']), 1
-      ),
+      lambda: frames.TreeFrame.create(Hierarchy.from_paths(['r/a']), 1),
       'at least 2 classes, got 1',
     ),
   ],

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hafjax import hierarchy
+from hafjax.hierarchy import Hierarchy
 from hafjax.numerics import tree_sums
 from tests import strategies
 
@@ -48,7 +48,7 @@ def test_sums_and_gradients(tree):
 
 
 def test_log_up_of_leaves_alone_is_safe_and_has_gradients():
-  tree = hierarchy.Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/c/z', 'r/w'])
+  tree = Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/c/z', 'r/w'])
   leaves = jnp.asarray([[500.0, -500.0, 0.0, 3.0]], jnp.float32)
 
   @jax.jit
@@ -64,7 +64,7 @@ def test_log_up_of_leaves_alone_is_safe_and_has_gradients():
 
 
 def test_path_table():
-  tree = hierarchy.Hierarchy.from_paths(['r/a/x', 'r/b', 'r/a/c/y'])
+  tree = Hierarchy.from_paths(['r/a/x', 'r/b', 'r/a/c/y'])
   names = [
     [tree.node_names[node] for node in row if node >= 0]
     for row in tree.path_table

@@ -41,8 +41,8 @@ from experiments.deep_linear import pairs
 from experiments.deep_linear import root
 from experiments.deep_linear import speed
 from experiments.deep_linear import widths
-from hafjax import command
-from hafjax import report
+from hafjax.cli import runner
+from hafjax.runs import tables
 
 # Of pictures in a README.
 _DPI = 85
@@ -66,7 +66,7 @@ PARTS: dict[str, Callable[[], common.Part]] = {
 
 def section(name, part: common.Part, wall) -> str:
   """A part as Markdown."""
-  table = report.markdown_table(part.header.split(','), part.rows)
+  table = tables.markdown_table(part.header.split(','), part.rows)
   files = [picture_name(name, end) for end in part.figures]
   return '\n\n'.join(
     [
@@ -144,4 +144,4 @@ def main(args: argparse.Namespace):
 
 
 if __name__ == '__main__':
-  command.run(main, parse)
+  runner.run(main, parse)

@@ -41,12 +41,12 @@ def reached(objectives, value) -> np.ndarray:
   return np.asarray(objectives) < value + REACHED * (1 + np.abs(value))
 
 
-def outputs(found: ufm.Found) -> Float[np.ndarray, '*s d n']:
+def outputs(found: ufm.SearchResult) -> Float[np.ndarray, '*s d n']:
   """What the last layer gives."""
   return functools.reduce(lambda x, w: w @ x, found.weights, found.features)
 
 
-def logit_values(found: ufm.Found, count) -> np.ndarray:
+def logit_values(found: ufm.SearchResult, count) -> np.ndarray:
   """Singular values of the logits, as many as there are classes."""
   return np.linalg.svd(outputs(found), compute_uv=False)[..., :count]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.deep_linear import common
 from hafjax import ufm
-from hafjax.report import pictures
+from hafjax.report import plots
 
 _SWEPT = (20, 10, 6, 4)
 
@@ -105,7 +105,7 @@ def sweep_figure(sweeps) -> figure_lib.Figure:
       ).singular_values
       for decay in fine
     ]
-    looks = pictures.styles(list(map(str, _SWEPT)))
+    looks = plots.styles(list(map(str, _SWEPT)))
     for number, (size, look) in enumerate(looks.items()):
       colour = look.colour
       line = np.transpose(exact)[number]

@@ -12,9 +12,9 @@ import numpy as np
 from experiments.deep_linear import common
 from hafjax import collapse
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import ufm
-from hafjax.report import pictures
+from hafjax.hierarchy import load_hierarchy
+from hafjax.report import plots
 
 # The classes of Fashion-MNIST, and two ways to share 100 samples among them.
 _TREE = 'fashion_mnist'
@@ -89,7 +89,7 @@ def frame_result(
 
 
 def part() -> common.Part:
-  tree = hierarchy_lib.load_hierarchy(_TREE)
+  tree = load_hierarchy(_TREE)
   classifiers = {
     'simplex ETF': frames.simplex_etf(tree.num_classes),
     'HAFrame': frames.haframe(tree, gamma=2.0),
@@ -139,7 +139,7 @@ def frame_row(frame, loss, depth, case, result: FrameResult) -> list[str]:
 def frame_figure(results) -> figure_lib.Figure:
   """A panel a frame: cosines by the number of layers."""
   names = list(dict.fromkeys(key[0] for key in results))
-  looks = pictures.styles(list(_FRAME_LOSSES))
+  looks = plots.styles(list(_FRAME_LOSSES))
   figure, [axes] = common.grid(1, len(names), width=4, height=3.6)
   for axis, name in zip(axes, names, strict=True):
     for loss, look in looks.items():

@@ -18,7 +18,7 @@ class Descent(NamedTuple):
   """A descent that was watched, and where it should end."""
 
   exact: ufm.Minimum
-  found: ufm.Found
+  found: ufm.SearchResult
   steps: np.ndarray
 
 

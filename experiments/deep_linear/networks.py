@@ -12,15 +12,15 @@ import numpy as np
 
 from configs import deep_linear_fashion_mnist
 from experiments.deep_linear import common
-from hafjax import checkpoint
 from hafjax import collapse
-from hafjax import data as data_lib
-from hafjax import device as device_lib
-from hafjax import experiment as experiment_lib
-from hafjax import geometry as geometry_lib
-from hafjax import train
 from hafjax import ufm
-from hafjax.report import pictures
+from hafjax.data import load_dataset
+from hafjax.report import plots
+from hafjax.runs import checkpoints
+from hafjax.runtime.devices import Devices
+from hafjax.train.collapse import CollapsePass
+from hafjax.train.run import train_and_evaluate
+from hafjax.train.setup import make_experiment
 
 _WORKDIR = pathlib.Path(tempfile.gettempdir()) / 'hafjax' / 'deep_linear'
 _BALANCED = {'imbalance.counts': (2000,) * 10}
@@ -85,15 +85,13 @@ def config_of(fields: dict):
 
 def trained(folder: pathlib.Path, config) -> Run:
   """Trains, unless that is done, and measures the last state."""
-  train.train_and_evaluate(config, folder)
-  data = data_lib.load(config)
-  experiment = experiment_lib.make_experiment(config, data)
-  device = device_lib.Device(data)
-  work = checkpoint.Workdir(folder, checkpoint.describe(config, data))
+  train_and_evaluate(config, folder)
+  data = load_dataset(config)
+  experiment = make_experiment(config, data)
+  device = Devices(data)
+  work = checkpoints.Workdir(folder, checkpoints.describe(config, data))
   state = work.restore(work.latest_step(), device.abstract_state(experiment))
-  geometry = geometry_lib.Geometry(
-    experiment, data, device, config.eval_batch_size
-  )
+  geometry = CollapsePass(experiment, data, device, config.eval_batch_size)
   found = geometry.predictions(state, 'train')
   method, width = config.method, found['class_means'].shape[1]
   counts = np.bincount(data.splits['train'].labels)
@@ -156,7 +154,7 @@ def row(name: str, geometry: str, run: Run) -> list[str]:
 def curves_figure(runs: dict[str, Run]) -> figure_lib.Figure:
   """A panel a measure, a line a network."""
   figure, axes = common.grid(2, 2, width=4, height=2.6)
-  looks = pictures.styles(list(runs))
+  looks = plots.styles(list(runs))
   for axis, (key, title) in zip(axes.flat, _MEASURES.items(), strict=True):
     for name, run in runs.items():
       epochs = [record['epoch'] for record in run.history]

@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.deep_linear import common
 from hafjax import ufm
-from hafjax.report import pictures
+from hafjax.report import plots
 from hafjax.ufm import cross_entropy
 
 
@@ -103,7 +103,7 @@ def pair_rows(search: PairSearch) -> list[list[str]]:
 def pair_figure(searches) -> figure_lib.Figure:
   figure, [axes] = common.grid(1, len(searches), width=3.4, height=3)
   for axis, search in zip(axes, searches, strict=True):
-    looks = pictures.styles(['etf', 'pairs'])
+    looks = plots.styles(['etf', 'pairs'])
     axis.axhline(1, color=looks['etf'].colour, label='simplex ETF')
     axis.plot(
       search.decays,

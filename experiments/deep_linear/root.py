@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.deep_linear import common
 from hafjax import ufm
-from hafjax.report import pictures
+from hafjax.report import plots
 
 
 def published_ratio(depth, size, total, decay) -> float:
@@ -131,7 +131,7 @@ def root_rows(search: RootSearch) -> list[list[str]]:
 def root_figure(searches) -> figure_lib.Figure:
   figure, [axes] = common.grid(1, len(searches), width=4, height=3)
   for axis, search in zip(axes, searches, strict=True):
-    looks = pictures.styles(['exact', 'published'])
+    looks = plots.styles(['exact', 'published'])
     places = search.decays / search.threshold
     lines = dict(
       published=(search.published, 'published rule'),

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.deep_linear import common
 from hafjax import ufm
-from hafjax.report import pictures
+from hafjax.report import plots
 
 _MANY = dict(class_counts=(4, 3, 2, 1), dims=(5, 5))
 
@@ -123,7 +123,7 @@ def speed_row(name, speed: Speed) -> list[str]:
 
 def speed_figure(speeds) -> figure_lib.Figure:
   figure, [[times, hits]] = common.grid(1, 2, width=4, height=2.8)
-  looks = pictures.styles(list(speeds))
+  looks = plots.styles(list(speeds))
   for number, (name, speed) in enumerate(speeds.items()):
     colour = looks[name].colour
     bars = speed.together, speed.by_setting, speed.by_start

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.deep_linear import common
 from hafjax import ufm
-from hafjax.report import pictures
+from hafjax.report import plots
 
 _NARROW = (40, 20, 10, 10)
 
@@ -20,7 +20,7 @@ class Width(NamedTuple):
 
   width: int
   exact: ufm.Minimum
-  found: ufm.Found
+  found: ufm.SearchResult
 
   @property
   def predicted(self) -> np.ndarray:
@@ -74,7 +74,7 @@ def width_figure(searches) -> figure_lib.Figure:
   places = np.arange(len(searches))
   predicted = np.array([search.predicted for search in searches])
   values = np.array([search.values for search in searches])
-  for number, look in enumerate(pictures.styles('abcd').values()):
+  for number, look in enumerate(plots.styles('abcd').values()):
     label = f'class of {_NARROW[number]}'
     # Equal classes share a line: the last to be drawn is the thinnest.
     line = dict(color=look.colour, lw=4 - number, where='mid', label=label)

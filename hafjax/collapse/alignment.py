@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from hafjax import frames
-from hafjax.losses import frame as frame_losses
+from hafjax.numerics.vectors import unit
 
 
 def alignment_sums(
@@ -29,7 +29,7 @@ def alignment_sums(
   """
   frame = frames.as_frame(frame)
   weight = mask.astype(features.dtype)
-  cosine = jnp.sum(frame_losses.unit(features) * frame.rows(labels), axis=-1)
+  cosine = jnp.sum(unit(features) * frame.rows(labels), axis=-1)
   zeros = jnp.zeros(frame.num_classes, features.dtype)
   sums = dict(
     cosine=zeros.at[labels].add(weight * cosine),
@@ -61,7 +61,7 @@ def alignment(
   if 'features' in sums:
     present = sums['counts'] > 0
     vectors = frames.as_frame(frame).vectors
-    means = jnp.sum(frame_losses.unit(sums['features']) * vectors, axis=-1)
+    means = jnp.sum(unit(sums['features']) * vectors, axis=-1)
     found['class_mean_cosine'] = float(
       jnp.where(present, means, 0.0).sum() / present.sum()
     )

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data sets as specs, in memory or in files, batched by seed and step."""
 
-from hafjax.data.pipeline import DataSet
-from hafjax.data.pipeline import listed
-from hafjax.data.pipeline import load
-from hafjax.data.sources import Arrays
-from hafjax.data.sources import DataError
+from hafjax.data.dataset import DataSet
+from hafjax.data.dataset import load_dataset
+from hafjax.data.dataset import open_dataset
 from hafjax.data.specs import SPECS
 from hafjax.data.specs import Spec
+from hafjax.data.splits import Arrays
+from hafjax.data.splits import DataError
 
 __all__ = [
   'Arrays',
@@ -16,6 +16,6 @@ __all__ = [
   'DataSet',
   'SPECS',
   'Spec',
-  'listed',
-  'load',
+  'load_dataset',
+  'open_dataset',
 ]

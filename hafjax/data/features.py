@@ -16,10 +16,13 @@ import pathlib
 
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
-from hafjax import messages
-from hafjax import npy
-from hafjax.data import sources
+from hafjax.data import splits as splits_lib
+from hafjax.files.arrays import ArrayError
+from hafjax.files.arrays import load_archive
+from hafjax.files.arrays import load_array
+from hafjax.files.text import describe_error
+from hafjax.files.text import quote_some
+from hafjax.hierarchy import Hierarchy
 
 SPLITS = ('train', 'val', 'test')
 
@@ -27,9 +30,7 @@ SPLITS = ('train', 'val', 'test')
 _ROWS = 16_384
 
 
-def read(
-  folder: str, hierarchy: hierarchy_lib.Hierarchy
-) -> dict[str, sources.Arrays]:
+def read(folder: str, hierarchy: Hierarchy) -> dict[str, splits_lib.Arrays]:
   """The splits in a folder, labelled in the hierarchy's class order.
 
   Raises:
@@ -37,14 +38,14 @@ def read(
       hierarchy or the other splits.
   """
   if not folder:
-    raise sources.DataError(
+    raise splits_lib.DataError(
       'Features are read from a folder: name it by --config.data_dir.'
     )
   folder = pathlib.Path(folder)
   found = {split: _split(folder, split) for split in SPLITS}
   for split in ('train', 'test'):
     if found[split] is None:
-      raise sources.DataError(
+      raise splits_lib.DataError(
         f'{folder} has no {split} split: it needs {split}.npz (arrays features '
         f'and labels), or {split}_features.npy and {split}_labels.npy.'
       )
@@ -54,7 +55,7 @@ def read(
     own = arrays.get('class_names')
     named = arrays['labels'].dtype.kind == 'U'
     if own is not None and not named and not np.array_equal(own, class_names):
-      raise sources.DataError(
+      raise splits_lib.DataError(
         f'{file}: class_names must be those of the train split, in the same '
         'order: number the labels of all splits alike.'
       )
@@ -63,10 +64,10 @@ def read(
     features, labels = arrays['features'], arrays['labels']
     _check(file, features, labels)
     labels = _indices(file, labels, class_names, hierarchy)
-    splits[split] = sources.Arrays(features, labels)
+    splits[split] = splits_lib.Arrays(features, labels)
   widths = {split: arrays.example_shape[0] for split, arrays in splits.items()}
   if len(set(widths.values())) > 1:
-    raise sources.DataError(
+    raise splits_lib.DataError(
       f'{folder}: features must be as wide in every split, got '
       + ', '.join(f'{width} in {split}' for split, width in widths.items())
       + '.'
@@ -74,7 +75,7 @@ def read(
   return splits
 
 
-def statistics(split: sources.Arrays) -> tuple[np.ndarray, np.ndarray]:
+def statistics(split: splits_lib.Arrays) -> tuple[np.ndarray, np.ndarray]:
   """Mean and standard deviation of each dimension, float32[d] each.
 
   In two passes, in float64. A dimension that hardly varies is left at its
@@ -106,9 +107,9 @@ def _split(folder: pathlib.Path, split: str):
     arrays = _load(archive)
     missing = {'features', 'labels'} - arrays.keys()
     if missing:
-      raise sources.DataError(
+      raise splits_lib.DataError(
         f'{archive} has no array {min(missing)!r}: it needs features [N, d] '
-        f'and labels [N], and has {messages.quoted(arrays) or "none"}.'
+        f'and labels [N], and has {quote_some(arrays) or "none"}.'
       )
     return archive, arrays
   files = {
@@ -119,7 +120,7 @@ def _split(folder: pathlib.Path, split: str):
     return None
   for name, file in files.items():
     if name not in there:
-      raise sources.DataError(
+      raise splits_lib.DataError(
         f'{file} is missing beside {files[there[0]].name}.'
       )
   return files['features'], dict(
@@ -130,11 +131,11 @@ def _split(folder: pathlib.Path, split: str):
 def _load(file: pathlib.Path, mmap_mode: str | None = None):
   try:
     if file.suffix == '.npz':
-      return npy.load_archive(file)
-    return npy.load(file, mmap_mode)
-  except (OSError, npy.ArrayError) as error:
-    raise sources.DataError(
-      f'{file} cannot be read as plain NumPy arrays: {messages.reason(error)}.'
+      return load_archive(file)
+    return load_array(file, mmap_mode)
+  except (OSError, ArrayError) as error:
+    raise splits_lib.DataError(
+      f'{file} cannot be read as plain NumPy arrays: {describe_error(error)}.'
     ) from error
 
 
@@ -147,7 +148,7 @@ def _class_names(folder, train) -> np.ndarray | None:
   if names is None:
     return None
   if names.ndim != 1 or names.dtype.kind != 'U':
-    raise sources.DataError(
+    raise splits_lib.DataError(
       f'{file}: class_names must be a row of texts, got {names.dtype} of shape '
       f'{list(names.shape)}.'
     )
@@ -159,24 +160,24 @@ def _class_names(folder, train) -> np.ndarray | None:
 
 def _check(file, features, labels):
   if features.ndim != 2 or features.dtype.kind != 'f':
-    raise sources.DataError(
+    raise splits_lib.DataError(
       f'{file}: features must be floating-point numbers [N, d], got '
       f'{features.dtype} of shape {list(features.shape)}.'
     )
   if labels.shape != (len(features),):
-    raise sources.DataError(
+    raise splits_lib.DataError(
       f'{file}: there must be a label for each of the {len(features):,} rows '
       f'of features, got labels of shape {list(labels.shape)}.'
     )
   if not features.size:
-    raise sources.DataError(f'{file} holds no features.')
-  dtype = sources.Arrays(features, labels).dtype
+    raise splits_lib.DataError(f'{file} holds no features.')
+  dtype = splits_lib.Arrays(features, labels).dtype
   for start in range(0, len(features), _ROWS):
     with np.errstate(over='ignore'):  # Too large for float32: told as well.
       rows = np.asarray(features[start : start + _ROWS], dtype)
     finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
-      raise sources.DataError(
+      raise splits_lib.DataError(
         f'{file}: features are not all finite, first (as {dtype}) in row '
         f'{start + int(np.argmin(finite))}.'
       )
@@ -188,28 +189,28 @@ def _indices(file, labels, class_names, hierarchy) -> np.ndarray:
   if labels.dtype.kind == 'U':
     unknown = np.setdiff1d(labels, tree_names)
     if len(unknown):
-      raise sources.DataError(
+      raise splits_lib.DataError(
         f'{file}: {len(unknown):,} labels are no classes of the hierarchy: '
-        f'{messages.quoted(unknown.tolist())}.'
+        f'{quote_some(unknown.tolist())}.'
       )
     order = np.argsort(tree_names)
     found = order[np.searchsorted(tree_names, labels, sorter=order)]
     return found.astype(np.int32)
   if labels.dtype.kind not in 'iu':
-    raise sources.DataError(
+    raise splits_lib.DataError(
       f'{file}: labels must be integers or names, got {labels.dtype}.'
     )
   count = len(tree_names if class_names is None else class_names)
   bad = np.flatnonzero((labels < 0) | (labels >= count))
   if len(bad):
-    raise sources.DataError(
+    raise splits_lib.DataError(
       f'{file}: labels must be in 0..{count - 1}, one for each class, got '
       f'{labels[bad[0]]} in row {bad[0]}.'
     )
   if class_names is None:
     return labels.astype(np.int32)
   try:
-    table = sources.class_table(tuple(class_names.tolist()), hierarchy)
-  except sources.DataError as error:
-    raise sources.DataError(f'{file}, class_names: {error}') from error
+    table = splits_lib.class_table(tuple(class_names.tolist()), hierarchy)
+  except splits_lib.DataError as error:
+    raise splits_lib.DataError(f'{file}, class_names: {error}') from error
   return table[labels]

@@ -9,12 +9,15 @@ import pathlib
 from absl import logging
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
-from hafjax import json_files
-from hafjax import messages
-from hafjax.data import images
-from hafjax.data import sources
-from hafjax.hierarchy import checks
+from hafjax.data import decode
+from hafjax.data import splits as splits_lib
+from hafjax.data.decode import ImageDecoder
+from hafjax.files import jsonl
+from hafjax.files.text import describe_error
+from hafjax.files.text import quote
+from hafjax.files.text import quote_some
+from hafjax.files.text import shorten
+from hafjax.hierarchy import Hierarchy
 
 SPLITS = ('train', 'val', 'test')
 
@@ -24,10 +27,10 @@ Listing = dict[str, tuple[list[str], list[str]]]
 
 def labelled(
   listing: Listing,
-  hierarchy: hierarchy_lib.Hierarchy,
-  how: images.Reading,
+  hierarchy: Hierarchy,
+  how: ImageDecoder,
   spellings: Iterable[Mapping[str, str]] = (),
-) -> dict[str, images.Files]:
+) -> dict[str, decode.Files]:
   """Splits of files with labels in the hierarchy's class order.
 
   Args:
@@ -50,25 +53,25 @@ def labelled(
       }
       class_names = [respelt[name] for name in class_names]
       break
-  table = sources.class_table(tuple(class_names), hierarchy)
+  table = splits_lib.class_table(tuple(class_names), hierarchy)
   position = dict(zip(class_names, table.tolist(), strict=True))
   splits = {}
   for split, (files, names) in listing.items():
     strange = sorted(set(names) - position.keys())
     if strange:
-      raise sources.DataError(
+      raise splits_lib.DataError(
         f'The {split} split has classes that the training split has not: '
-        f'{sources.listed(strange)}.'
+        f'{quote_some(sorted(strange))}.'
       )
     if absent := sorted(position.keys() - set(names)):
       logging.warning(
-        'The %s split has no image of %s.', split, sources.listed(absent)
+        'The %s split has no image of %s.', split, quote_some(sorted(absent))
       )
     labels = np.array([position[name] for name in names], np.int32)
     # A byte a character: a million paths as Python strings would be copied to
     # every process.
     paths = np.array([os.fsencode(file) for file in files])
-    splits[split] = images.Files(paths, labels, how)
+    splits[split] = decode.Files(paths, labels, how)
   return splits
 
 
@@ -80,7 +83,7 @@ def root_of(config_folder: str, what: str) -> pathlib.Path:
   """
   folder = pathlib.Path(config_folder)
   if not config_folder or not folder.is_dir():
-    raise sources.DataError(
+    raise splits_lib.DataError(
       f'{what} is read from a folder: name one that there is by '
       f'--config.data_dir (got {config_folder!r}).'
     )
@@ -103,7 +106,7 @@ def image_folder(config_folder: str) -> Listing:
     if folder.is_dir():
       listing[split] = _class_folders(folder)
     elif split != 'val':
-      raise sources.DataError(
+      raise splits_lib.DataError(
         f'{root} has no folder {split!r}: images are looked for in '
         f'{folder}/CLASS/*.jpg (or .jpeg, .png).'
       )
@@ -118,15 +121,15 @@ def _class_folders(folder: pathlib.Path) -> tuple[list[str], list[str]]:
     if entry.is_dir() and not entry.name.startswith('.')
   )
   if not classes:
-    raise sources.DataError(
+    raise splits_lib.DataError(
       f'{folder} has no folders of classes: images are looked for in '
       f'{folder}/CLASS/*.jpg (or .jpeg, .png).'
     )
   for name in classes:
     inside = [e.name for e in os.scandir(folder / name) if e.is_file()]
-    chosen = sorted(n for n in inside if n.lower().endswith(images.SUFFIXES))
+    chosen = sorted(n for n in inside if n.lower().endswith(decode.SUFFIXES))
     if not chosen:
-      raise sources.DataError(
+      raise splits_lib.DataError(
         f'{folder / name} holds no .jpg, .jpeg or .png file: put images there, '
         'or take the class out of the data and of the hierarchy.'
       )
@@ -157,7 +160,7 @@ def fgvc_aircraft(config_folder: str) -> Listing:
     lines = _lines(file)
     for number, line in enumerate(lines, 1):
       if ' ' not in line:
-        raise sources.DataError(
+        raise splits_lib.DataError(
           f'{file}, line {number}: an image and its variant are wanted, got '
           f'{line!r}.'
         )
@@ -177,8 +180,8 @@ def _lines(file: pathlib.Path) -> list[str]:
   try:
     lines = file.read_text(encoding='utf-8').splitlines()
   except (OSError, UnicodeDecodeError) as error:
-    raise sources.DataError(
-      f'{file} cannot be read: {messages.reason(error)}.'
+    raise splits_lib.DataError(
+      f'{file} cannot be read: {describe_error(error)}.'
     ) from error
   return [line.strip() for line in lines if line.strip()]
 
@@ -186,9 +189,9 @@ def _lines(file: pathlib.Path) -> list[str]:
 def _check_there(files: list[str], file: pathlib.Path):
   missing = [name for name in files if not os.path.exists(name)]
   if missing:
-    raise sources.DataError(
+    raise splits_lib.DataError(
       f'{file} lists {len(files):,} images, and {len(missing):,} of them are '
-      f'not there, {messages.printable(missing[0], 300)} for one.'
+      f'not there, {shorten(missing[0], 300)} for one.'
     )
 
 
@@ -239,7 +242,7 @@ def _listed_images(root: pathlib.Path, folder: pathlib.Path) -> Listing:
     DataError: if lists or images are missing.
   """
   if not folder.is_dir():
-    raise sources.DataError(
+    raise splits_lib.DataError(
       f'{root} has no folder {folder.name}: unpack there the split lists of '
       'https://github.com/fiveai/making-better-mistakes (dataset_splits).'
     )
@@ -248,7 +251,7 @@ def _listed_images(root: pathlib.Path, folder: pathlib.Path) -> Listing:
   for split in SPLITS:
     lists_of_split = sorted((folder / split).glob('*.txt'))
     if not lists_of_split:
-      raise sources.DataError(f'{folder / split} has no lists CLASS.txt.')
+      raise splits_lib.DataError(f'{folder / split} has no lists CLASS.txt.')
     files, names, missing = [], [], []
     for file in lists_of_split:
       for line in _lines(file):
@@ -259,10 +262,10 @@ def _listed_images(root: pathlib.Path, folder: pathlib.Path) -> Listing:
         files.append(path)
         names.append(file.stem)
     if missing:
-      raise sources.DataError(
+      raise splits_lib.DataError(
         f'{len(missing):,} of {len(missing) + len(files):,} images that '
         f'{folder / split} lists are nowhere below {root}: '
-        f'{sources.listed(missing)}.'
+        f'{quote_some(sorted(missing))}.'
       )
     listing[split] = files, names
   return listing
@@ -274,7 +277,7 @@ def _files_below(root: pathlib.Path) -> dict[str, str]:
     name: os.path.join(folder, name)
     for folder, _, names in os.walk(root, followlinks=True)
     for name in names
-    if name.lower().endswith(images.SUFFIXES)
+    if name.lower().endswith(decode.SUFFIXES)
   }
 
 
@@ -288,9 +291,8 @@ def _annotated(root: pathlib.Path, file: pathlib.Path):
       for a in content['annotations']
     ]
   except (KeyError, OverflowError, TypeError, ValueError) as error:
-    raise sources.DataError(
-      f'{file} is not in the layout of iNaturalist 2019 '
-      f'({checks.quote(error, 160)}).'
+    raise splits_lib.DataError(
+      f'{file} is not in the layout of iNaturalist 2019 ({quote(error, 160)}).'
     ) from error
   files = [path for path, _ in pairs]
   _check_there(files, file)
@@ -310,9 +312,8 @@ def inaturalist19_species(config_folder: str) -> dict[str, str]:
     found = found['categories'] if isinstance(found, dict) else found
     return {f'nat{int(c["id"]):04d}': str(c['name']) for c in found}
   except (KeyError, OverflowError, TypeError, ValueError) as error:
-    raise sources.DataError(
-      f'{file} is not in the layout of iNaturalist 2019 '
-      f'({checks.quote(error, 160)}).'
+    raise splits_lib.DataError(
+      f'{file} is not in the layout of iNaturalist 2019 ({quote(error, 160)}).'
     ) from error
 
 
@@ -327,8 +328,8 @@ def inaturalist19_categories(
 
 def _json(file: pathlib.Path):
   try:
-    return json_files.read(file)
-  except (OSError, json_files.JsonError) as error:
-    raise sources.DataError(
-      f'{file} cannot be read: {messages.reason(error)}.'
+    return jsonl.read(file)
+  except (OSError, jsonl.JsonError) as error:
+    raise splits_lib.DataError(
+      f'{file} cannot be read: {describe_error(error)}.'
     ) from error

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jaxtyping import Int
 import numpy as np
 
-from hafjax.data import sources
+from hafjax.data import splits
 
 
 def class_counts(
@@ -38,20 +38,20 @@ def class_counts(
     fractions = np.arange(len(available)) / max(len(available) - 1, 1)
     wanted = np.floor(available.min() * factor**-fractions + 1e-9).astype(int)
     if wanted.min() < 1:
-      raise sources.DataError(
+      raise splits.DataError(
         f'config.imbalance.factor={factor:g} would leave no training example '
         f'of the last class, for the first has {available.min()}: lower it.'
       )
     return wanted
   if len(counts) != len(available):
-    raise sources.DataError(
+    raise splits.DataError(
       f'config.imbalance.counts has {len(counts)} entries and the hierarchy '
       f'{len(available)} classes: give one count a class.'
     )
   wanted = np.asarray(counts, int)
   if (lacking := np.flatnonzero(wanted > available)).size:
     label = lacking[0]
-    raise sources.DataError(
+    raise splits.DataError(
       f'config.imbalance.counts wants {wanted[label]} training examples of '
       f'class {label}, which has {available[label]}.'
     )

@@ -11,9 +11,11 @@ import pathlib
 from absl import logging
 import numpy as np
 
-from hafjax import npy
-from hafjax.data import images
-from hafjax.data import sources
+from hafjax.data import decode
+from hafjax.data import splits as splits_lib
+from hafjax.data.decode import ImageDecoder
+from hafjax.files.arrays import ArrayError
+from hafjax.files.arrays import load_array
 
 
 class Encoded(Sequence):
@@ -33,9 +35,9 @@ def tfds_files(
   name: str,
   data_dir: str,
   splits: Mapping[str, str],
-  how: images.Reading,
+  how: ImageDecoder,
   cache: pathlib.Path,
-) -> tuple[dict[str, images.Files], tuple[str, ...]]:
+) -> tuple[dict[str, decode.Files], tuple[str, ...]]:
   """Splits of a TFDS data set that are decoded as they are needed.
 
   Labels are in the records too: they are read once, which takes a pass over
@@ -56,13 +58,13 @@ def tfds_files(
   """
   import tensorflow_datasets as tfds
 
-  builder = sources.tfds_builder(name, data_dir)
+  builder = splits_lib.tfds_builder(name, data_dir)
   encoded = dict(image=tfds.decode.SkipDecoding())
   found = {}
   for split, theirs in splits.items():
     source = builder.as_data_source(split=theirs, decoders=encoded)
     labels = _labels(builder, theirs, source, cache)
-    found[split] = images.Files(Encoded(source), labels, how, are_streams=True)
+    found[split] = decode.Files(Encoded(source), labels, how, are_streams=True)
   return found, tuple(builder.info.features['label'].names)
 
 
@@ -76,10 +78,10 @@ def _labels(builder, split, source, cache) -> np.ndarray:
   key = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
   file = cache / f'labels_{key}.npy'
   try:
-    return npy.load(file)
+    return load_array(file)
   except FileNotFoundError:
     pass
-  except (OSError, npy.ArrayError) as error:
+  except (OSError, ArrayError) as error:
     logging.warning('%s is damaged (%s): read again.', file, error)
   logging.info(
     'Reading %s labels of %s, %s.', f'{len(source):,}', builder.name, split

@@ -6,13 +6,16 @@ from collections.abc import Callable
 import dataclasses
 
 from hafjax import hierarchy as hierarchy_lib
+from hafjax.data import decode
 from hafjax.data import features
 from hafjax.data import folders
-from hafjax.data import images
 from hafjax.data import records
-from hafjax.data import sources
+from hafjax.data import splits as splits_lib
+from hafjax.data.decode import ImageDecoder
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import load_hierarchy
 
-Splits = dict[str, sources.Split]
+Splits = dict[str, splits_lib.Split]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -44,7 +47,7 @@ class Spec:
   mean: tuple[float, ...] = IMAGENET_MEAN
   std: tuple[float, ...] = IMAGENET_STD
   hierarchy: str = ''
-  build_hierarchy: Callable[..., hierarchy_lib.Hierarchy] | None = None
+  build_hierarchy: Callable[..., Hierarchy] | None = None
   distance: str = 'lca_height'
   val_per_class: int = 0
   crop_padding: int = 0
@@ -54,31 +57,31 @@ class Spec:
 
 def _cifar(name: str) -> Callable[..., Splits]:
   def read(hierarchy, config):
-    names = hierarchy_lib.load_hierarchy(name).class_names
-    splits = sources.tfds_splits(name, config.data_dir, names)
-    return sources.relabel(splits, names, hierarchy)
+    names = load_hierarchy(name).class_names
+    splits = splits_lib.tfds_splits(name, config.data_dir, names)
+    return splits_lib.relabel(splits, names, hierarchy)
 
   return read
 
 
 def _read_fashion_mnist(hierarchy, config) -> Splits:
-  names = hierarchy_lib.load_hierarchy('fashion_mnist').class_names
-  folder = config.data_dir or sources.DEBIAN_FASHION_MNIST
-  if sources.has_idx(folder):
-    splits = sources.idx_splits(folder, len(names))
+  names = load_hierarchy('fashion_mnist').class_names
+  folder = config.data_dir or splits_lib.DEBIAN_FASHION_MNIST
+  if splits_lib.has_idx(folder):
+    splits = splits_lib.idx_splits(folder, len(names))
   else:
-    splits = sources.tfds_splits('fashion_mnist', config.data_dir)
-  return sources.relabel(splits, names, hierarchy)
+    splits = splits_lib.tfds_splits('fashion_mnist', config.data_dir)
+  return splits_lib.relabel(splits, names, hierarchy)
 
 
 def _read_synthetic(hierarchy, config) -> Splits:
-  return sources.synthetic_splits(hierarchy, **config.synthetic)
+  return splits_lib.synthetic_splits(hierarchy, **config.synthetic)
 
 
-def _reading(config, random_crop: str = '', **options) -> images.Reading:
+def _reading(config, random_crop: str = '', **options) -> ImageDecoder:
   """How a data set of files is read; evaluation stretches to a square."""
   chosen = config.get('random_crop')
-  return images.Reading(
+  return ImageDecoder(
     size=config.image_size or 224,
     random_crop=random_crop if chosen is None else chosen,
     **options,
@@ -95,7 +98,7 @@ def _read_fgvc_aircraft(hierarchy, config) -> Splits:
   return folders.labelled(listing, hierarchy, how, [names])
 
 
-def _aircraft_tree(config) -> hierarchy_lib.Hierarchy:
+def _aircraft_tree(config) -> Hierarchy:
   root = folders.root_of(config.data_dir, 'fgvc_aircraft')
   return hierarchy_lib.builders.from_fgvc_aircraft(root)
 
@@ -108,11 +111,11 @@ def _read_inaturalist19(hierarchy, config) -> Splits:
   return folders.labelled(listing, hierarchy, how, [species])
 
 
-def _inaturalist19_tree(config) -> hierarchy_lib.Hierarchy:
+def _inaturalist19_tree(config) -> Hierarchy:
   root = folders.root_of(config.data_dir, 'inaturalist19')
   file = folders.inaturalist19_categories(root)
   if file is None:
-    raise sources.DataError(
+    raise splits_lib.DataError(
       f'{root} has neither categories.json nor train2019.json, from which the '
       'hierarchy would be built: put one there, or name a file of the '
       'hierarchy by --config.hierarchy.'
@@ -132,9 +135,9 @@ def _large_tfds(name: str, test: str) -> Callable[..., Splits]:
       config.data_dir,
       dict(train='train', test=test),
       _reading(config, 'resized'),
-      images.cache_folder(config.input.cache_dir),
+      decode.cache_folder(config.input.cache_dir),
     )
-    return sources.relabel(splits, names, hierarchy)
+    return splits_lib.relabel(splits, names, hierarchy)
 
   return read
 
@@ -156,7 +159,7 @@ def _read_features(hierarchy, config) -> Splits:
 def _with_validation(splits, share, seed) -> Splits:
   if 'val' in splits:
     return splits
-  train, val = sources.hold_out_share(splits['train'], share, seed)
+  train, val = splits_lib.hold_out_share(splits['train'], share, seed)
   return splits | dict(train=train, val=val)
 
 

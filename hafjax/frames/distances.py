@@ -10,8 +10,11 @@ from jaxtyping import Float, Num
 import numpy as np
 import scipy.sparse.csgraph
 
-from hafjax import messages
-from hafjax import npy
+from hafjax.files.arrays import as_real
+from hafjax.files.arrays import load_archive
+from hafjax.files.arrays import load_array
+from hafjax.files.text import describe_error
+from hafjax.files.text import quote_some
 
 # Relative slack for distances that were measured or rounded.
 _TOLERANCE = 1e-9
@@ -41,10 +44,10 @@ def check_distances(
       first such entry.
   """
   try:
-    matrix = npy.real(distances)
+    matrix = as_real(distances)
   except (TypeError, ValueError) as error:
     raise FrameError(
-      f'Distances must be a matrix of numbers: {messages.reason(error)}.'
+      f'Distances must be a matrix of numbers: {describe_error(error)}.'
     ) from error
   if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
     raise FrameError(f'Distances must be square, got shape {matrix.shape}.')
@@ -149,7 +152,7 @@ def load_distances(
     names, matrix = _read(path)
     matrix = check_distances(matrix)
   except (OSError, ValueError) as error:
-    raise FrameError(f'{path}: {messages.reason(error)}.') from None
+    raise FrameError(f'{path}: {describe_error(error)}.') from None
   if class_names is None:
     return matrix
   if names is None:
@@ -164,8 +167,8 @@ def load_distances(
   if missing or surplus:
     raise FrameError(
       f'{path}: the classes are not those of the data: missing '
-      f'{messages.quoted(missing) or "none"}; unknown '
-      f'{messages.quoted(surplus) or "none"}.'
+      f'{quote_some(missing) or "none"}; unknown '
+      f'{quote_some(surplus) or "none"}.'
     )
   order = [names.index(name) for name in class_names]
   return matrix[np.ix_(order, order)]
@@ -174,11 +177,11 @@ def load_distances(
 def _read(path: pathlib.Path) -> tuple[list[str] | None, np.ndarray]:
   """Class names, if the file has any, and the matrix as it stands there."""
   if path.suffix == '.npy':
-    return None, npy.load(path)
+    return None, load_array(path)
   if path.suffix == '.npz':
-    arrays = npy.load_archive(path)
+    arrays = load_archive(path)
     if 'distances' not in arrays:
-      only = messages.quoted(arrays) or 'none'
+      only = quote_some(arrays) or 'none'
       raise ValueError(f"there is no array 'distances', only {only}")
     return None, arrays['distances']
   if path.suffix != '.csv':
@@ -194,7 +197,7 @@ def _read(path: pathlib.Path) -> tuple[list[str] | None, np.ndarray]:
     names, *rows = rows
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
-      raise ValueError(f'class {messages.quoted([min(repeated)])} occurs twice')
+      raise ValueError(f'class {quote_some([min(repeated)])} occurs twice')
   width = len(names or rows[0])
   for number, row in enumerate(rows, 1):
     if len(row) != width or not all(map(_is_number, row)):

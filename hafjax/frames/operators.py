@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
 from hafjax.frames import separation as separation_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.numerics import tree_sums
 
 
@@ -85,7 +85,7 @@ class TreeFrame:
   @classmethod
   def create(
     cls,
-    hierarchy: hierarchy_lib.Hierarchy,
+    hierarchy: Hierarchy,
     gamma: float,
     mapping: separation_lib.Mapping = 'exponential',
     min_similarity: float | None = None,

@@ -15,13 +15,13 @@ from typing import NamedTuple
 from jaxtyping import Float, Num
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
 from hafjax.frames.distances import FrameError
 from hafjax.frames.distances import broken_triangle
 from hafjax.frames.distances import check_distances
 from hafjax.frames.distances import triangle_words
+from hafjax.hierarchy import Hierarchy
 
-Distances = Num[np.ndarray, 'k k'] | hierarchy_lib.Hierarchy
+Distances = Num[np.ndarray, 'k k'] | Hierarchy
 Mapping = str | Callable[[np.ndarray], np.ndarray]
 
 # Eigenvalues below this part of the largest are rounding errors of zero.
@@ -69,7 +69,7 @@ def _kernel(
   distances: Distances, gamma: float, mapping: Mapping, kind: str
 ) -> np.ndarray:
   """E = f(D / max D), float64[K, K]."""
-  if isinstance(distances, hierarchy_lib.Hierarchy):
+  if isinstance(distances, Hierarchy):
     matrix = distances.distances(kind)
     _check_several(distances)
     steps = np.arange(matrix.max() + 1) / matrix.max()
@@ -112,13 +112,13 @@ class TreeKernel(NamedTuple):
     return self.increments + self.below
 
 
-def _check_several(tree: hierarchy_lib.Hierarchy):
+def _check_several(tree: Hierarchy):
   if tree.num_classes < 2:
     raise FrameError('A frame needs at least 2 classes, got 1.')
 
 
 def tree_kernel(
-  tree: hierarchy_lib.Hierarchy,
+  tree: Hierarchy,
   gamma: float,
   mapping: Mapping = 'exponential',
   kind: str = 'lca_height',
@@ -306,7 +306,7 @@ def _separation(
   """s, by the tree where there is one; `kernel` is made where it is needed."""
   if how not in ('exact', 'grid'):
     raise FrameError(f"separation must be 'exact' or 'grid', got {how!r}.")
-  if how == 'exact' and isinstance(distances, hierarchy_lib.Hierarchy):
+  if how == 'exact' and isinstance(distances, Hierarchy):
     return tree_separation(tree_kernel(distances, gamma, mapping, kind))
   if kernel is None:
     kernel = _kernel(distances, gamma, mapping, kind)

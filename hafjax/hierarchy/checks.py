@@ -7,19 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from hafjax.files.text import quote
+
 
 class HierarchyError(ValueError):
   """What is wrong with a hierarchy, and where, in one sentence."""
-
-
-def quote(value: Any, limit: int = 60) -> str:
-  """A value as it stands in a message: one line, not too long."""
-  try:
-    text = repr(value)
-  except Exception:  # A repr may do anything, and the message matters more.
-    text = f'a {type(value).__name__}'
-  text = ' '.join(text.split())
-  return text if len(text) <= limit else f'{text[: limit - 3]}...'
 
 
 def chain(names: Iterable[str]) -> str:
@@ -28,10 +20,6 @@ def chain(names: Iterable[str]) -> str:
   if len(names) > 8:
     names[4:-3] = ['...']
   return ' > '.join(names)
-
-
-def is_int(value: Any) -> bool:
-  return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def items(values: Any, what: str) -> list:

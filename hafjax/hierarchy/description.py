@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from hafjax.hierarchy import checks
+from hafjax.files.text import quote
 from hafjax.hierarchy import topology
 from hafjax.hierarchy import tree
 
@@ -33,7 +33,7 @@ def _tree_lines(hierarchy: tree.Hierarchy) -> Iterable[str]:
     label = f'  [{class_of[node]}]' if node in class_of else ''
     name = hierarchy.node_names[node]
     # A file may come from anywhere, and terminals obey control characters.
-    yield f'{indent}{name if name.isprintable() else checks.quote(name)}{label}'
+    yield f'{indent}{name if name.isprintable() else quote(name)}{label}'
 
 
 def problems(hierarchy: tree.Hierarchy) -> list[str]:
@@ -85,7 +85,7 @@ def _count(names: Sequence[str], one: str, many: str, why: str) -> str:
   if not names:
     return ''
   what = f'1 {one}' if len(names) == 1 else f'{len(names):,} {many}'
-  examples = ', '.join(checks.quote(name) for name in names[:_EXAMPLES])
+  examples = ', '.join(quote(name) for name in names[:_EXAMPLES])
   more = ', ...' if len(names) > _EXAMPLES else ''
   return f'{what} ({examples}{more}): {why}.'
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import topology
 
@@ -70,23 +71,23 @@ def of_paths(records: Iterable[Sequence[str]], source: Source) -> Nodes:
   for i, path in enumerate(records):
     for name in path:
       if not name.strip():
-        raise source.error(i, f'empty name in {checks.quote("/".join(path))}')
+        raise source.error(i, f'empty name in {quote("/".join(path))}')
     if len(path) < 2:
       raise source.error(
         i,
-        f'{checks.quote("/".join(path))} is one name only, but a path '
+        f'{quote("/".join(path))} is one name only, but a path '
         'leads from the root to a class',
       )
     if names and path[0] != names[0]:
       raise source.error(
         i,
-        f'several roots: {checks.quote(path[0])} here and '
-        f'{checks.quote(names[0])} {source.at(0)}',
+        f'several roots: {quote(path[0])} here and '
+        f'{quote(names[0])} {source.at(0)}',
       )
     other = record_of.setdefault(path[-1], i)
     if other != i:
       raise source.error(
-        i, f'class {checks.quote(path[-1])} is already {source.at(other)}'
+        i, f'class {quote(path[-1])} is already {source.at(other)}'
       )
     node = -1
     for name in path:
@@ -111,7 +112,7 @@ def _check_no_inner_class(names, parents, leaves, first_record, source):
       continue
     # The first child in the list is the one that was made first.
     other = first_record[parents.index(leaf)]
-    name = checks.quote(names[leaf])
+    name = quote(names[leaf])
     if i > other:
       raise source.error(
         i, f'class {name} is also an inner node, {source.at(other)}'
@@ -143,15 +144,15 @@ def of_edges(
     if parents[child] == parent:
       raise source.error(
         i,
-        f'the edge from {checks.quote(edge[0])} to {checks.quote(edge[1])} is '
+        f'the edge from {quote(edge[0])} to {quote(edge[1])} is '
         f'already {source.at(record_of[child])}',
       )
     if parents[child] >= 0:
       other = list(nodes)[parents[child]]
       raise source.error(
         i,
-        f'{checks.quote(edge[1])} has two parents: {checks.quote(edge[0])} '
-        f'here and {checks.quote(other)} {source.at(record_of[child])}',
+        f'{quote(edge[1])} has two parents: {quote(edge[0])} '
+        f'here and {quote(other)} {source.at(record_of[child])}',
       )
     parents[child] = parent
     # From here on the edge that leads to the node; for roots, their first one.
@@ -170,8 +171,8 @@ def of_edges(
   if len(roots) > 1:
     raise source.error(
       record_of[roots[1]],
-      f'several roots: {checks.quote(names[roots[1]])} here and '
-      f'{checks.quote(names[roots[0]])} {source.at(record_of[roots[0]])}',
+      f'several roots: {quote(names[roots[1]])} here and '
+      f'{quote(names[roots[0]])} {source.at(record_of[roots[0]])}',
     )
   inner = set(parents.tolist())
   leaf_of = {name: node for node, name in enumerate(names) if node not in inner}
@@ -211,7 +212,7 @@ def of_nodes(
     other = leaf_of.setdefault(names[leaf], leaf)
     if other != leaf:
       raise source.error(
-        leaf, f'class {checks.quote(names[leaf])} is already {source.at(other)}'
+        leaf, f'class {quote(names[leaf])} is already {source.at(other)}'
       )
   _check_siblings(parents, names, source)
   leaves = checks.class_leaves(leaf_of, names, classes, where)
@@ -228,6 +229,6 @@ def _check_siblings(parents, names, source):
     if other != node:
       raise source.error(
         node,
-        f'{checks.quote(names[node])} is already {source.at(other)}, below the '
+        f'{quote(names[node])} is already {source.at(other)}, below the '
         'same parent',
       )

@@ -9,9 +9,11 @@ import functools
 from jaxtyping import Bool, Int32
 import numpy as np
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
 from hafjax.hierarchy import topology
+from hafjax.numerics.numbers import is_int
 
 # Of class distances, see `Hierarchy.distances`.
 KINDS = ('lca_height', 'lca_depth')
@@ -85,8 +87,7 @@ class Hierarchy:
         if names is None:
           raise source.error(
             i,
-            'expected a string or a sequence of names, got '
-            f'{checks.quote(path)}',
+            f'expected a string or a sequence of names, got {quote(path)}',
           )
         yield names
 
@@ -119,8 +120,7 @@ class Hierarchy:
         if names is None or len(names) != 2:
           raise source.error(
             i,
-            'expected a pair of names (parent, child), got '
-            f'{checks.quote(edge)}',
+            f'expected a pair of names (parent, child), got {quote(edge)}',
           )
         yield names
 
@@ -191,7 +191,7 @@ class Hierarchy:
     """
     if not isinstance(kind, str) or kind not in KINDS:
       raise checks.HierarchyError(
-        f"kind must be 'lca_height' or 'lca_depth', got {checks.quote(kind)}."
+        f"kind must be 'lca_height' or 'lca_depth', got {quote(kind)}."
       )
     node_values = self.node_heights
     if kind == 'lca_depth':
@@ -237,10 +237,10 @@ class Hierarchy:
     Raises:
       HierarchyError: there is no such level.
     """
-    if not checks.is_int(level) or not 0 <= level <= self.height:
+    if not is_int(level) or not 0 <= level <= self.height:
       raise checks.HierarchyError(
         f'level must be a whole number from 0 to {self.height}, got '
-        f'{checks.quote(level)}.'
+        f'{quote(level)}.'
       )
     ancestors = np.arange(self.num_nodes, dtype=np.int32)
     for block in self.levels[level + 1 :]:
@@ -292,7 +292,7 @@ class Hierarchy:
       # Not `sep in name`: '::' comes too early in 'a:' + '::' + 'b'.
       if paths[-1].split(sep) != names:
         raise checks.HierarchyError(
-          f'the path {checks.quote(paths[-1])} would be misread, for one of '
+          f'the path {quote(paths[-1])} would be misread, for one of '
           f'its names clashes with {sep!r}; pass another sep.'
         )
     return paths
@@ -406,7 +406,7 @@ def _check_one_root(parents: np.ndarray, names: Sequence[str]) -> None:
     a, b = roots[:2]
     raise checks.HierarchyError(
       f'parents: there are {len(roots):,} roots (-1), such as nodes {a} '
-      f'({checks.quote(names[a])}) and {b} ({checks.quote(names[b])}), but a '
+      f'({quote(names[a])}) and {b} ({quote(names[b])}), but a '
       'tree has one.'
     )
   if len(parents) == 1:

@@ -10,7 +10,6 @@ from hafjax.losses.embedding import ranking_loss
 from hafjax.losses.errors import LossError
 from hafjax.losses.frame import cosine_frame_loss
 from hafjax.losses.frame import haframe_loss
-from hafjax.losses.frame import unit
 from hafjax.losses.hier_cos import hier_cos_level_predictions
 from hafjax.losses.hier_cos import hier_cos_loss
 from hafjax.losses.hier_cos import hier_cos_node_scores
@@ -28,6 +27,7 @@ from hafjax.losses.hierarchical import soft_max_margin_loss
 from hafjax.losses.levels import flamingo_loss
 from hafjax.losses.levels import hafeature_loss
 from hafjax.losses.mixing import mixing_schedule
+from hafjax.numerics.vectors import unit
 
 __all__ = [
   'LossError',

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 import optax
 
-from hafjax.losses import frame as frame_lib
+from hafjax.numerics.vectors import norm
+from hafjax.numerics.vectors import unit
 
 
 def embedding_cosine_loss(
@@ -28,9 +29,9 @@ def embedding_cosine_loss(
   Returns:
     float[B]. Barz and Denzler, WACV 2019 (arXiv 1809.09924).
   """
-  vectors = frame_lib.unit(jnp.asarray(targets, embeddings.dtype))
-  unit = frame_lib.unit(embeddings)
-  loss = 1 - jnp.sum(unit * vectors[labels], axis=-1)
+  vectors = unit(jnp.asarray(targets, embeddings.dtype))
+  directions = unit(embeddings)
+  loss = 1 - jnp.sum(directions * vectors[labels], axis=-1)
   if cross_entropy_weight:
     loss += (
       cross_entropy_weight
@@ -62,8 +63,8 @@ def ranking_loss(
   Returns:
     float[B]. DeViSE: Frome et al., NeurIPS 2013, over all classes.
   """
-  unit = frame_lib.unit(embeddings)
-  products = unit @ jnp.asarray(targets, unit.dtype).T
+  directions = unit(embeddings)
+  products = directions @ jnp.asarray(targets, directions.dtype).T
   own = jnp.take_along_axis(products, labels[:, None], axis=1)
   return jnp.sum(jax.nn.relu(margin + products - own), axis=1)
 
@@ -131,5 +132,5 @@ def dot_regression_loss(
   wanted = jnp.linalg.norm(targets, axis=-1) * lengths
   loss = 0.5 * (products - wanted) ** 2 / lengths
   if norm_weight:
-    loss += norm_weight * frame_lib.norm(features)[..., 0]
+    loss += norm_weight * norm(features)[..., 0]
   return loss

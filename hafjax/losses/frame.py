@@ -7,35 +7,9 @@ from jaxtyping import Array, Float, Int
 import optax
 
 from hafjax import frames
-
-# The published code's floor on norms, below which a feature has no direction.
-_MIN_NORM = 1e-8
-
-
-def unit(features: Float[Array, '*b d']) -> Float[Array, '*b d']:
-  """Features divided by their norm; the zero vector stays zero.
-
-  Args:
-    features: [..., d]; half precision is raised to float32.
-
-  Returns:
-    float[..., d], rows of norm 1 (0 for zero rows, whose gradient is finite).
-  """
-  features = at_least_single(features)
-  return features / norm(features)
-
-
-def at_least_single(features):
-  """Half precision raised to float32, all else as it is."""
-  return features.astype(jnp.promote_types(features.dtype, jnp.float32))
-
-
-def norm(features):
-  """Norms of rows, [..., 1], not below a floor, where they have no gradient."""
-  square = jnp.sum(features**2, axis=-1, keepdims=True)
-  tiny = square < _MIN_NORM**2
-  # Both branches of a where are differentiated: neither may divide by zero.
-  return jnp.where(tiny, _MIN_NORM, jnp.sqrt(jnp.where(tiny, 1.0, square)))
+from hafjax.numerics.vectors import at_least_float32
+from hafjax.numerics.vectors import norm
+from hafjax.numerics.vectors import unit
 
 
 def cosine_frame_loss(
@@ -88,7 +62,7 @@ def haframe_loss(
   """
   if beta is None:
     beta = jnp.where(jnp.asarray(alpha) <= 1, 1 - alpha, 1.0)
-  features, frame = at_least_single(features), frames.as_frame(frame)
+  features, frame = at_least_float32(features), frames.as_frame(frame)
   logits = frame.logits(features)
   cross_entropy = optax.losses.softmax_cross_entropy_with_integer_labels(
     logits, labels

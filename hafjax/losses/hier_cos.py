@@ -12,16 +12,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.losses import errors
-from hafjax.losses import frame
 from hafjax.numerics import tree_sums
+from hafjax.numerics.vectors import norm
 
 
 def hier_cos_loss(
   features: Float[Array, 'b n-1'],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   alpha: float | Float[Array, ''],
 ) -> Float[Array, 'b']:
   """Draws the magnitudes of coordinates to the nodes of the label's path.
@@ -73,7 +73,7 @@ def hier_cos_loss(
 
   blocks = [magnitudes[:, block] for block in _blocks(hierarchy)]
   sums = jnp.stack([block.sum(axis=1) for block in blocks], axis=1)
-  norms = jnp.concatenate([frame.norm(block) for block in blocks], axis=1)
+  norms = jnp.concatenate([norm(block) for block in blocks], axis=1)
   # Unit magnitudes are at most 1, so that |1 - a_y| = 1 - a_y.
   off_target = (sums - 2 * on_path(magnitudes)) / norms + 1
   terms = jnp.where(there, off_target, sums) * _balance(there, sums.dtype)
@@ -111,7 +111,7 @@ def _balance(there, dtype):
 
 
 def hier_cos_scores(
-  features: Float[Array, 'b n-1'], hierarchy: hierarchy_lib.Hierarchy
+  features: Float[Array, 'b n-1'], hierarchy: Hierarchy
 ) -> Float[Array, 'b k']:
   """Norms of features projected to the subspaces of the classes.
 
@@ -131,7 +131,7 @@ def hier_cos_scores(
 
 
 def hier_cos_node_scores(
-  features: Float[Array, 'b n-1'], hierarchy: hierarchy_lib.Hierarchy
+  features: Float[Array, 'b n-1'], hierarchy: Hierarchy
 ) -> Float[Array, 'b n-1']:
   """Norms of features projected to the subspaces of all nodes.
 
@@ -155,7 +155,7 @@ def hier_cos_node_scores(
 
 
 def hier_cos_level_predictions(
-  features: Float[Array, 'b n-1'], hierarchy: hierarchy_lib.Hierarchy
+  features: Float[Array, 'b n-1'], hierarchy: Hierarchy
 ) -> Int[Array, 'b l']:
   """The best node of each level, by `hier_cos_node_scores`.
 

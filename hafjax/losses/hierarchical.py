@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, Num
 import numpy as np
 import optax
 
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.losses import errors
 from hafjax.numerics import tree_sums
 
@@ -70,7 +70,7 @@ def soft_label_loss(
 def _along_path(
   values: Float[Array, 'b n'],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
 ) -> tuple[Float[Array, 'b l'], Array]:
   """Values at depths 0 to height of the labels' paths, and where there are."""
   nodes = jnp.asarray(hierarchy.path_table)[labels]
@@ -79,9 +79,7 @@ def _along_path(
   return jnp.where(there, found, 0.0), there
 
 
-def _on_path(
-  labels: Int[Array, 'b'], hierarchy: hierarchy_lib.Hierarchy
-) -> Array:
+def _on_path(labels: Int[Array, 'b'], hierarchy: Hierarchy) -> Array:
   """Which nodes are on the labels' paths, bool[B, N]."""
   nodes = jnp.asarray(hierarchy.path_table)[labels]
   nodes = jnp.where(nodes < 0, hierarchy.num_nodes, nodes)
@@ -91,7 +89,7 @@ def _on_path(
 
 
 def _depth_weights(
-  hierarchy: hierarchy_lib.Hierarchy, alpha: float, normalise: bool
+  hierarchy: Hierarchy, alpha: float, normalise: bool
 ) -> np.ndarray:
   """exp(-alpha depth) for depths 0 to height, over the sum of all nodes'."""
   weights = np.exp(-alpha * np.arange(hierarchy.height + 1))
@@ -110,7 +108,7 @@ def _node_log_sums(logits, hierarchy):
 def hierarchical_cross_entropy(
   logits: Float[Array, 'b k'],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   alpha: float,
   normalise: bool = True,
 ) -> Float[Array, 'b']:
@@ -142,7 +140,7 @@ def hierarchical_cross_entropy(
 def hace_loss(
   logits: Float[Array, 'b k'],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   leaf_weight: float = 0.7,
 ) -> Float[Array, 'b']:
   """Cross-entropy over all nodes, between summed probabilities and a path.
@@ -203,7 +201,7 @@ def _log_conditionals(node_logits, hierarchy):
 def conditional_softmax_loss(
   node_logits: Float[Array, 'b n'],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   alpha: float = 0.0,
   normalise: bool = True,
 ) -> Float[Array, 'b']:
@@ -230,7 +228,7 @@ def conditional_softmax_loss(
 
 
 def conditional_softmax_log_probs(
-  node_logits: Float[Array, 'b n'], hierarchy: hierarchy_lib.Hierarchy
+  node_logits: Float[Array, 'b n'], hierarchy: Hierarchy
 ) -> Float[Array, 'b k']:
   """Class log-probabilities, products along the path from the root.
 
@@ -248,7 +246,7 @@ def conditional_softmax_log_probs(
 def soft_max_descendant_loss(
   node_logits: Float[Array, 'b n'],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
 ) -> Float[Array, 'b']:
   """Cross-entropy of one softmax over all nodes, for each node of the path.
 
@@ -271,7 +269,7 @@ def soft_max_descendant_loss(
 def soft_max_margin_loss(
   node_logits: Float[Array, 'b n'],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   margin: str = 'distance',
   weight: float = 1.0,
 ) -> Float[Array, 'b']:
@@ -317,7 +315,7 @@ def soft_max_margin_loss(
 def conditional_sigmoid_loss(
   node_logits: Float[Array, 'b n'],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
 ) -> Float[Array, 'b']:
   """Binary cross-entropies: does each child of the path's nodes apply?
 
@@ -341,7 +339,7 @@ def conditional_sigmoid_loss(
 
 
 def conditional_sigmoid_log_probs(
-  node_logits: Float[Array, 'b n'], hierarchy: hierarchy_lib.Hierarchy
+  node_logits: Float[Array, 'b n'], hierarchy: Hierarchy
 ) -> Float[Array, 'b k']:
   """Log-probabilities of classes, each on its own: they need not sum to 1.
 

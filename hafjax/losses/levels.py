@@ -18,9 +18,9 @@ from jaxtyping import Array, Float, Int, Int32
 import numpy as np
 import optax
 
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.losses import errors
-from hafjax.losses import frame
+from hafjax.numerics.vectors import unit
 
 # The published code's floor on the probabilities of a mixture.
 _MIN_PROB = 1e-7
@@ -44,7 +44,7 @@ class LevelMaps(NamedTuple):
     return tuple((self.labels.max(axis=1) + 1).tolist())
 
 
-def level_maps(hierarchy: hierarchy_lib.Hierarchy) -> LevelMaps:
+def level_maps(hierarchy: Hierarchy) -> LevelMaps:
   """The levels' labels and their parents."""
   labels = np.stack(
     [hierarchy.level_labels(depth + 1) for depth in range(hierarchy.height)]
@@ -70,7 +70,7 @@ def _checked_maps(level_logits, hierarchy) -> LevelMaps:
 def flamingo_loss(
   level_logits: Sequence[Float[Array, 'b _']],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
 ) -> Float[Array, 'b']:
   """Sum of the cross-entropies of all levels.
 
@@ -101,7 +101,7 @@ def hafeature_loss(
   level_logits: Sequence[Float[Array, 'b _']],
   level_weights: Sequence[Float[Array, '_ d']],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   permutations: Int[Array, 'l b'] | None = None,
   num_pairs: int = 256,
   margin: float = 3.0,
@@ -156,14 +156,14 @@ def hafeature_loss(
       f'with {maps.sizes} rows, got {rows}.'
     )
   log_probs = [jax.nn.log_softmax(logits) for logits in level_logits]
-  units = [frame.unit(weights) for weights in level_weights]
+  units = [unit(weights) for weights in level_weights]
   total = _cross_entropy(level_logits[-1], labels)
   for i, parents in enumerate(maps.parents):
     size = maps.sizes[i]
     summed = _log_sum_children(log_probs[i + 1], parents, size)
     total += sum(_divergences(log_probs[i], summed)) / 2
     below = jax.ops.segment_sum(units[i + 1], jnp.asarray(parents), size)
-    total -= jnp.mean(jnp.sum(units[i] * frame.unit(below), axis=-1))
+    total -= jnp.mean(jnp.sum(units[i] * unit(below), axis=-1))
     predictions, found = log_probs[i], jnp.asarray(maps.labels[i])[labels]
     if permutations is not None:
       order = permutations[i]

@@ -11,8 +11,8 @@ are the fields of `config.method`.
 """
 
 from hafjax.methods.base import Method
+from hafjax.methods.base import MethodContext
 from hafjax.methods.base import MethodError
-from hafjax.methods.base import Task
 from hafjax.methods.base import build
 from hafjax.methods.base import check
 from hafjax.methods.base import defaults
@@ -22,7 +22,7 @@ from hafjax.methods.base import names
 __all__ = [
   'Method',
   'MethodError',
-  'Task',
+  'MethodContext',
   'build',
   'check',
   'defaults',

@@ -12,7 +12,9 @@ from hafjax.methods import fixed
 from hafjax.models import heads
 
 
-def build(task: base.Task, *, cross_entropy_weight: float = 0.0) -> base.Method:
+def build(
+  task: base.MethodContext, *, cross_entropy_weight: float = 0.0
+) -> base.Method:
   """Class vectors with cosines 1 - D / max D.
 
   Args:

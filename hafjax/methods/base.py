@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from hafjax import collapse
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 
 # Modules of this folder that are no methods.
 _SHARED = ('base', 'fixed')
@@ -24,7 +24,7 @@ class MethodError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class MethodContext:
   """What a method may depend on.
 
   Attributes:
@@ -37,7 +37,7 @@ class Task:
     seed: for anything random that the method fixes for good.
   """
 
-  hierarchy: hierarchy_lib.Hierarchy
+  hierarchy: Hierarchy
   distances: np.ndarray
   kind: str | None
   feature_dim: int
@@ -120,11 +120,11 @@ def check(name: str, **parameters):
     )
 
 
-def build(task: Task, *, name: str, **parameters) -> Method:
+def build(task: MethodContext, *, name: str, **parameters) -> Method:
   """The method of that name for a task.
 
   Args:
-    task: see `Task`.
+    task: see `MethodContext`.
     name: one of `names()`.
     **parameters: the method's own, as in its file.
 
@@ -138,7 +138,7 @@ def build(task: Task, *, name: str, **parameters) -> Method:
   return method
 
 
-def _rehearse(name: str, method: Method, task: Task):
+def _rehearse(name: str, method: Method, task: MethodContext):
   """Traces head, loss and scores: what does not fit is found before work."""
 
   def all_of_it(features, labels):
@@ -158,7 +158,7 @@ def _rehearse(name: str, method: Method, task: Task):
 
 
 def feature_dim(
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   kind: str | None,
   top: str,
   *,

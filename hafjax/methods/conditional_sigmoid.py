@@ -11,7 +11,7 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.Task) -> base.Method:
+def build(task: base.MethodContext) -> base.Method:
   """A linear classifier of all nodes, each asked where its parent applies.
 
   Args:

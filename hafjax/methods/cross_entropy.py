@@ -9,7 +9,9 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.Task, *, label_smoothing: float = 0.0) -> base.Method:
+def build(
+  task: base.MethodContext, *, label_smoothing: float = 0.0
+) -> base.Method:
   """All mistakes are equal.
 
   Args:

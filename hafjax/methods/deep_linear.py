@@ -15,7 +15,7 @@ from hafjax.ufm import model
 
 
 def build(
-  task: base.Task,
+  task: base.MethodContext,
   *,
   depth: int = 1,
   width: int | None = None,

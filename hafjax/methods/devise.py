@@ -8,17 +8,18 @@ Frome et al., NeurIPS 2013.
 import numpy as np
 
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import losses
-from hafjax import messages
-from hafjax import npy
+from hafjax.files.arrays import as_real
+from hafjax.files.arrays import load_array
+from hafjax.files.text import describe_error
+from hafjax.hierarchy import Hierarchy
 from hafjax.methods import base
 from hafjax.methods import fixed
 from hafjax.models import heads
 
 
 def build(
-  task: base.Task, *, margin: float = 0.1, embeddings: str = ''
+  task: base.MethodContext, *, margin: float = 0.1, embeddings: str = ''
 ) -> base.Method:
   """Features that rank the label's vector first.
 
@@ -54,7 +55,7 @@ def build(
 
 
 def feature_dim(
-  tree: hierarchy_lib.Hierarchy,
+  tree: Hierarchy,
   kind: str | None,
   top: str,
   embeddings: str = '',
@@ -65,14 +66,14 @@ def feature_dim(
   return _read(embeddings, tree).shape[1] if embeddings else tree.num_classes
 
 
-def _read(file: str, tree: hierarchy_lib.Hierarchy) -> np.ndarray:
+def _read(file: str, tree: Hierarchy) -> np.ndarray:
   """Unit rows from a file."""
   try:
-    vectors = npy.real(npy.load(file))
+    vectors = as_real(load_array(file))
   except (OSError, ValueError, TypeError) as error:
     raise base.MethodError(
       f'The embeddings {file} cannot be read as a .npy file of numbers: '
-      f'{messages.reason(error)}.'
+      f'{describe_error(error)}.'
     ) from error
   if vectors.ndim != 2 or len(vectors) != tree.num_classes:
     raise base.MethodError(

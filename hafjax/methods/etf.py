@@ -15,7 +15,7 @@ from hafjax.methods import fixed
 
 
 def build(
-  task: base.Task,
+  task: base.MethodContext,
   *,
   alpha: float = 0.0,
   rotation: Mapping | None = None,

@@ -20,7 +20,7 @@ _COUNTS = {
 }
 
 
-def build(task: base.Task, *, lengths: str = 'batch') -> base.Method:
+def build(task: base.MethodContext, *, lengths: str = 'batch') -> base.Method:
   """Unit features drawn to their class vector, with no push from the others.
 
   Args:

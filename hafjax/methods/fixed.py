@@ -60,7 +60,7 @@ class Rotation:
     return cls(**options)
 
 
-def vectors(similarity: np.ndarray, task: base.Task) -> np.ndarray:
+def vectors(similarity: np.ndarray, task: base.MethodContext) -> np.ndarray:
   """Class vectors with given cosines, or as near as the features' width lets.
 
   Args:

@@ -10,7 +10,7 @@ from hafjax.methods import base
 from hafjax.models import level_heads
 
 
-def build(task: base.Task) -> base.Method:
+def build(task: base.MethodContext) -> base.Method:
   """Cross-entropy at every level; the finest level predicts.
 
   Args:

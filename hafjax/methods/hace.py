@@ -10,7 +10,7 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.Task, *, leaf_weight: float = 0.7) -> base.Method:
+def build(task: base.MethodContext, *, leaf_weight: float = 0.7) -> base.Method:
   """A linear classifier towards the path to the label.
 
   Args:

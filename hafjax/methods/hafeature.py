@@ -10,7 +10,7 @@ from hafjax.methods import base
 from hafjax.models import level_heads
 
 
-def build(task: base.Task, *, margin: float = 3.0) -> base.Method:
+def build(task: base.MethodContext, *, margin: float = 3.0) -> base.Method:
   """Cross-entropy of the classes, and levels tied to each other and the tree.
 
   Args:

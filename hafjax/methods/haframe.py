@@ -8,18 +8,18 @@ Liang and Davis, ICCV 2023 (arXiv 2303.05689).
 from collections.abc import Mapping
 
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.methods import base
 from hafjax.methods import fixed
 
 # Classes from which on the tree is the faster frame under a linear top, the
 # wider features and all. The four square layers of 'transform' make up more
-# than the frame saves, at any size (experiments/bench_frames.py).
+# than the frame saves, at any size (experiments/benchmarks/frames.py).
 _TREE_CLASSES = 300
 
 
 def build(
-  task: base.Task,
+  task: base.MethodContext,
   *,
   gamma: float,
   alpha: float,
@@ -74,7 +74,7 @@ def build(
 
 
 def feature_dim(
-  tree: hierarchy_lib.Hierarchy,
+  tree: Hierarchy,
   kind: str | None,
   top: str,
   frame: str = 'auto',

@@ -6,13 +6,13 @@ Sani and Anand, CVPR 2026 (arXiv 2503.07853).
 """
 
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.losses import hier_cos
 from hafjax.methods import base
 from hafjax.models import level_heads
 
 
-def build(task: base.Task, *, alpha: float = 0.05) -> base.Method:
+def build(task: base.MethodContext, *, alpha: float = 0.05) -> base.Method:
   """A fixed random direction per node; classes score by their path's share.
 
   Args:
@@ -41,9 +41,7 @@ def build(task: base.Task, *, alpha: float = 0.05) -> base.Method:
   return base.Method(level_heads.HierCos(tree, basis), loss)
 
 
-def feature_dim(
-  tree: hierarchy_lib.Hierarchy, kind: str | None, top: str, **unused
-) -> int:
+def feature_dim(tree: Hierarchy, kind: str | None, top: str, **unused) -> int:
   """N - 1, at any top and with any distances."""
   del kind, top, unused
   return tree.num_nodes - 1

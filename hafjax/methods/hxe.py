@@ -10,7 +10,7 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.Task, *, alpha: float = 0.1) -> base.Method:
+def build(task: base.MethodContext, *, alpha: float = 0.1) -> base.Method:
   """A linear classifier, each step of the path to the label weighed.
 
   Weights are not divided by their sum over all nodes as published: that scales

@@ -10,7 +10,7 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.Task, *, beta: float = 10.0) -> base.Method:
+def build(task: base.MethodContext, *, beta: float = 10.0) -> base.Method:
   """A linear classifier towards soft labels.
 
   Args:

@@ -11,7 +11,7 @@ from hafjax.models import heads
 
 
 def build(
-  task: base.Task, *, margin: str = 'distance', weight: float = 1.0
+  task: base.MethodContext, *, margin: str = 'distance', weight: float = 1.0
 ) -> base.Method:
   """A linear classifier of all nodes, with a margin by how wrong they are.
 

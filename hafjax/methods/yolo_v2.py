@@ -11,7 +11,7 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.Task, *, alpha: float = 0.0) -> base.Method:
+def build(task: base.MethodContext, *, alpha: float = 0.0) -> base.Method:
   """A linear classifier of all nodes given their parents.
 
   Weights are not divided by their sum over all nodes, see `methods.hxe`.

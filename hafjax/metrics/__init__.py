@@ -15,7 +15,7 @@ from hafjax.metrics.ranking import Ranking
 from hafjax.metrics.ranking import hierarchical_metrics
 from hafjax.metrics.ranking import hierarchical_sums
 from hafjax.metrics.summary import KS
-from hafjax.metrics.summary import Truth
+from hafjax.metrics.summary import MetricTables
 from hafjax.metrics.summary import evaluate
 from hafjax.metrics.summary import evaluation_sums
 from hafjax.metrics.summary import finalise
@@ -23,7 +23,7 @@ from hafjax.metrics.summary import finalise
 __all__ = [
   'KS',
   'Ranking',
-  'Truth',
+  'MetricTables',
   'calibration_error',
   'evaluate',
   'evaluation_sums',

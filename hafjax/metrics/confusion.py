@@ -5,13 +5,13 @@
 from jaxtyping import Float, Int, Int64
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 
 
 def height_shares(
   labels: Int[np.ndarray, 'n'],
   predictions: Int[np.ndarray, 'n'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
 ) -> Float[np.ndarray, 'h']:
   """How many predictions are wrong by an ancestor of each height.
 
@@ -32,7 +32,7 @@ def height_shares(
 def node_hits(
   labels: Int[np.ndarray, 'n'],
   predictions: Int[np.ndarray, 'n'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
 ) -> tuple[Int64[np.ndarray, 'nodes'], Int64[np.ndarray, 'nodes']]:
   """How many examples below each node are predicted below it.
 

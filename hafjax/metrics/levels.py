@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.numerics import tree_sums
 
 
@@ -27,7 +27,7 @@ class Levels:
   lca_heights: Int[Array, 'k l']
 
   @classmethod
-  def create(cls, tree: hierarchy_lib.Hierarchy) -> 'Levels':
+  def create(cls, tree: Hierarchy) -> 'Levels':
     depths, numbers = tree.node_depths, np.arange(1, tree.height + 1)[:, None]
     paths = tree.path_table
     return cls(
@@ -40,7 +40,7 @@ class Levels:
 
 
 def level_predictions(
-  probs: Float[Array, 'b k'], hierarchy: hierarchy_lib.Hierarchy
+  probs: Float[Array, 'b k'], hierarchy: Hierarchy
 ) -> Int[Array, 'b h']:
   """The likeliest node of each level, by summed probabilities.
 
@@ -80,7 +80,7 @@ def _likeliest(sums, first):
 def full_path_accuracy(
   probs: Float[Array, 'b k'],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
 ) -> float:
   """Share of examples whose likeliest node is right at every level.
 
@@ -102,7 +102,7 @@ def level_sums(
   predicted: Int[Array, 'b'],
   probs: Float[Array, 'b k'],
   labels: Int[Array, 'b'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   levels: Levels,
   weight: Float[Array, 'b'],
 ) -> dict[str, Array]:

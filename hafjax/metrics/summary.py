@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.metrics import calibration
 from hafjax.metrics import levels as levels_lib
 from hafjax.metrics import ranking as ranking_lib
@@ -23,7 +23,7 @@ KS = (1, 5, 10, 20, 100)
 
 
 @flax.struct.dataclass
-class Truth:
+class MetricTables:
   """What the hierarchy says of each class, made once, on the host.
 
   An argument of compiled functions, like `ranking.Ranking`.
@@ -33,7 +33,7 @@ class Truth:
     ranking, order, levels: see there.
   """
 
-  hierarchy: hierarchy_lib.Hierarchy = flax.struct.field(pytree_node=False)
+  hierarchy: Hierarchy = flax.struct.field(pytree_node=False)
   ranking: ranking_lib.Ranking
   order: HopsTables
   levels: levels_lib.Levels
@@ -41,10 +41,10 @@ class Truth:
   @classmethod
   def create(
     cls,
-    hierarchy: hierarchy_lib.Hierarchy,
+    hierarchy: Hierarchy,
     distances: Num[np.ndarray, 'k k'] | None = None,
     ks: Sequence[int] = KS,
-  ) -> 'Truth':
+  ) -> 'MetricTables':
     """Of a hierarchy, and distances other than its LCA heights.
 
     Raises:
@@ -65,7 +65,7 @@ class Truth:
 def evaluation_sums(
   scores: Float[Array, 'b k'],
   labels: Int[Array, 'b'],
-  truth: Truth,
+  truth: MetricTables,
   mask: Bool[Array, 'b'] | None = None,
   probs: Float[Array, 'b k'] | None = None,
   ranked: Int[Array, 'b k'] | None = None,
@@ -102,7 +102,7 @@ def evaluation_sums(
 
 
 def finalise(
-  sums: dict, truth: Truth | ranking_lib.Ranking
+  sums: dict, truth: MetricTables | ranking_lib.Ranking
 ) -> dict[str, float]:
   """Metrics from the sums over a whole split.
 
@@ -134,7 +134,7 @@ def finalise(
 def evaluate(
   scores: Float[np.ndarray, 'n k'],
   labels: Int[np.ndarray, 'n'],
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
   distances: Num[np.ndarray, 'k k'] | None = None,
   ks: Sequence[int] = KS,
   are_probabilities: bool = False,
@@ -187,7 +187,7 @@ def evaluate(
       f'Labels must be from 0 to {num_classes - 1}, got {labels.min()} to '
       f'{labels.max()}.'
     )
-  truth = jax.device_put(Truth.create(hierarchy, distances, ks))
+  truth = jax.device_put(MetricTables.create(hierarchy, distances, ks))
   total = None
   batch_size = min(batch_size, len(labels))
   for start in range(0, len(labels), batch_size):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hafjax import frames
-from hafjax import mesh
+from hafjax.runtime import mesh
 
 
 class Linear(nn.Module):

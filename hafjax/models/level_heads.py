@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
-from hafjax.losses import frame as frame_losses
+from hafjax.hierarchy import Hierarchy
 from hafjax.losses import hier_cos
 from hafjax.models import heads
+from hafjax.numerics.vectors import at_least_float32
+from hafjax.numerics.vectors import unit
 
 
 class Flamingo(nn.Module):
@@ -36,7 +37,7 @@ class Flamingo(nn.Module):
     Raises:
       ValueError: if there are fewer dimensions than levels.
     """
-    features = frame_losses.at_least_single(features)
+    features = at_least_float32(features)
     bounds = _cuts(features.shape[-1], len(self.level_sizes))
     level_logits = []
     for i, size in enumerate(self.level_sizes):
@@ -81,11 +82,11 @@ class LevelClassifiers(nn.Module):
 
     'level_weights' are [n_l, d] each; 'logits' those of the finest level.
     """
-    features = frame_losses.at_least_single(features)
+    features = at_least_float32(features)
     rows = nn.initializers.lecun_normal(in_axis=-1, out_axis=-2)
     level_logits, level_weights = [], []
     for level, size in enumerate(self.level_sizes, 1):
-      weights = frame_losses.unit(
+      weights = unit(
         self.param(f'weights{level}', rows, (size, features.shape[-1]))
       )
       bias = self.param(f'bias{level}', nn.initializers.zeros, (size,))
@@ -110,7 +111,7 @@ class HierCos(nn.Module):
     basis: orthonormal rows, float[N - 1, N - 1].
   """
 
-  hierarchy: hierarchy_lib.Hierarchy
+  hierarchy: Hierarchy
   basis: Any
 
   @nn.compact
@@ -119,7 +120,7 @@ class HierCos(nn.Module):
 
     'logits' are the scores of `hier_cos_scores`.
     """
-    features = frame_losses.at_least_single(features)
+    features = at_least_float32(features)
     basis = self.variable('frame', 'basis', heads.single, self.basis).value
     coordinates = features @ basis.T
     return dict(

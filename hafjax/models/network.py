@@ -4,7 +4,7 @@
 
 from flax import linen as nn
 
-from hafjax import mesh
+from hafjax.runtime import mesh
 
 
 class Network(nn.Module):

@@ -5,14 +5,14 @@
 from jaxtyping import Int
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 
 # Up to here classes are named one by one.
 MAX_NAMES = 30
 
 
 def tree_order(
-  hierarchy: hierarchy_lib.Hierarchy,
+  hierarchy: Hierarchy,
 ) -> Int[np.ndarray, 'k']:
   """Classes in an order in which the groups of every level stay together.
 

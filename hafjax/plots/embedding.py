@@ -12,7 +12,7 @@ from matplotlib import patheffects
 from mpl_toolkits.mplot3d import proj3d
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.plots import classes
 
 # Panels are squares of this many points (1/72 inch), text is this high.
@@ -25,7 +25,7 @@ _MAX_LEGEND = 12
 
 def embedding_picture(
   frame: Float[np.ndarray, 'k d'],
-  hierarchy: hierarchy_lib.Hierarchy | None = None,
+  hierarchy: Hierarchy | None = None,
   dims: int = 2,
   *,
   level: int | None = None,

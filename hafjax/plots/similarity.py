@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib import figure as figure_lib
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.plots import classes
 
 # Panels are squares of this many points (1/72 inch), text is this high.
@@ -22,7 +22,7 @@ _MIN_GAP = 7
 def similarity_picture(
   similarities: Float[np.ndarray, 'k k']
   | Mapping[str, Float[np.ndarray, 'k k']],
-  hierarchy: hierarchy_lib.Hierarchy | None = None,
+  hierarchy: Hierarchy | None = None,
   *,
   level_lines: bool = True,
   title: str | None = None,

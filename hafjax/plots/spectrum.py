@@ -11,7 +11,7 @@ from matplotlib import ticker
 import numpy as np
 
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 
 # Up to here classes are named one by one.
 _MAX_NAMES = 30
@@ -21,7 +21,7 @@ _ZERO = 1e-10
 
 
 def spectrum_picture(
-  distances: Num[np.ndarray, 'k k'] | hierarchy_lib.Hierarchy,
+  distances: Num[np.ndarray, 'k k'] | Hierarchy,
   gammas: Sequence[float],
   *,
   kind: str = 'lca_height',

@@ -16,9 +16,10 @@ import pathlib
 from absl import logging
 from absl.flags import argparse_flags
 
-from hafjax import command
+from hafjax.cli import runner
 from hafjax.report import page
-from hafjax.report import runs as runs_lib
+from hafjax.runs.find import ReportError
+from hafjax.runs.find import find_runs
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -56,16 +57,16 @@ def main(args: argparse.Namespace):
   # It tells every step of putting fonts into PDFs.
   python_logging.getLogger('fontTools').setLevel(python_logging.WARNING)
   output = args.output or args.workdirs[0]
-  runs = runs_lib.find(args.workdirs)
+  runs = find_runs(args.workdirs)
   logging.info('Found %d runs that are done.', len(runs))
   try:
     file = page.write(runs, output, args.baseline, args.split)
   except OSError as error:
-    raise runs_lib.ReportError(
+    raise ReportError(
       f'{error.filename or output}: {error.strerror}.'
     ) from error
   logging.info('Written: %s (%.1f MB).', file, file.stat().st_size / 1e6)
 
 
 if __name__ == '__main__':
-  command.run(main, parse)
+  runner.run(main, parse)

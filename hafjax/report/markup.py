@@ -10,7 +10,7 @@ import re
 
 from matplotlib import figure as figure_lib
 
-from hafjax.report import pictures
+from hafjax.report import plots
 
 # Pixels an inch in HTML.
 _CSS_DPI = 96
@@ -68,7 +68,7 @@ def details(summary: str, content: str, is_open: bool = False) -> str:
   return f'<details{state}><summary>{summary}</summary>\n{content}</details>\n'
 
 
-def swatch(look: pictures.Style) -> str:
+def swatch(look: plots.Style) -> str:
   """A piece of a method's line."""
   dashes = ' '.join(f'{2 * length:g}' for length in look.dashes)
   return (
@@ -78,7 +78,7 @@ def swatch(look: pictures.Style) -> str:
   )
 
 
-def legend(looks: Mapping[str, pictures.Style]) -> str:
+def legend(looks: Mapping[str, plots.Style]) -> str:
   items = ''.join(
     f'<li>{swatch(look)}{text(name)}</li>' for name, look in looks.items()
   )
@@ -102,7 +102,7 @@ class Gallery:
     name: str,
     figure: figure_lib.Figure,
     caption: str,
-    looks: Mapping[str, pictures.Style] | None = None,
+    looks: Mapping[str, plots.Style] | None = None,
     raster_dpi: float | None = None,
   ) -> str:
     """A figure as HTML, with its files.
@@ -118,18 +118,16 @@ class Gallery:
       A <figure>, never narrower than its text can be read.
     """
     kind, dpi = ('png', raster_dpi) if raster_dpi else ('svg', 150)
-    content = pictures.encoded(figure, kind, dpi)
+    content = plots.encoded(figure, kind, dpi)
     width = round(_CSS_DPI * figure.get_size_inches()[0])
     files = {} if looks else {kind: content}
     if looks:
-      pictures.add_legend(figure, looks)
+      plots.add_legend(figure, looks)
     self._folder.mkdir(parents=True, exist_ok=True)
     stem = self._stem(name)
     for suffix in ('png', 'pdf'):
       file = self._folder / f'{stem}.{suffix}'
-      file.write_bytes(
-        files.get(suffix) or pictures.encoded(figure, suffix, dpi)
-      )
+      file.write_bytes(files.get(suffix) or plots.encoded(figure, suffix, dpi))
     return (
       f'<figure style="max-width:{width}px"><div class="scroll">'
       f'<img class="picture" src="{data_uri(content, _MIME[kind])}" '

@@ -10,8 +10,11 @@ from typing import NamedTuple
 from absl import logging
 
 from hafjax.report import markup
-from hafjax.report import runs as runs_lib
 from hafjax.report import sections
+from hafjax.runs.find import Run
+from hafjax.runs.find import check_files
+from hafjax.runs.find import hierarchy_of
+from hafjax.runs.find import runs_by_name
 
 
 class _Section(NamedTuple):
@@ -35,7 +38,7 @@ _SECTIONS = (
 
 
 def write(
-  runs: Sequence[runs_lib.Run],
+  runs: Sequence[Run],
   output: pathlib.Path,
   baseline: str = 'cross_entropy',
   split: str = 'test',
@@ -56,15 +59,15 @@ def write(
     ReportError: if a file of the runs is damaged.
   """
   context = sections.Context(
-    methods=runs_lib.methods(runs),
-    hierarchy=runs_lib.hierarchy(runs[0]),
+    methods=runs_by_name(runs),
+    hierarchy=hierarchy_of(runs[0]),
     gallery=markup.Gallery(output / 'pictures'),
     split=split,
     baseline=baseline,
   )
   # Pictures take minutes: what is damaged is told before.
   for run in runs:
-    runs_lib.check(run, context.hierarchy.num_classes)
+    check_files(run, context.hierarchy.num_classes)
   parts = []
   for number, section in enumerate(_SECTIONS, 1):
     logging.info('Section %d of %d: %s.', number, len(_SECTIONS), section.title)

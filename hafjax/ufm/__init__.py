@@ -31,11 +31,11 @@ from hafjax.ufm.layers import predictions
 from hafjax.ufm.model import objective
 from hafjax.ufm.modes import NoClosedForm
 from hafjax.ufm.modes import collapse_threshold
-from hafjax.ufm.search import Found
+from hafjax.ufm.search import SearchResult
 from hafjax.ufm.search import optimise
 
 __all__ = [
-  'Found',
+  'SearchResult',
   'Minimum',
   'NoClosedForm',
   'collapse_by_layer',

@@ -28,7 +28,7 @@ Point = tuple[Sequence[ArrayLike], ArrayLike, ArrayLike | None]
 Measure = Callable[[Point], PyTree]
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
   """The best point that was found, and how all starts ended.
 
   Arrays have a leading axis [S] where S settings of the decays were asked for.
@@ -80,7 +80,7 @@ def optimise(
   measure: Measure | None = None,
   measure_at: Sequence[int] = (),
   dtype: np.typing.DTypeLike = np.float64,
-) -> Found:
+) -> SearchResult:
   """Minimises `objective` directly; one compiled call for all starts.
 
   From depth 2 on, zero is always a local minimum, and so are points where some
@@ -117,7 +117,7 @@ def optimise(
       seldom fall below a tolerance of 1e-6.
 
   Returns:
-    A `Found`, arrays of `dtype`.
+    A `SearchResult`, arrays of `dtype`.
 
   Raises:
     ValueError: if the settings do not fit each other, or all starts diverge.
@@ -351,7 +351,7 @@ def _descend(
   )
 
 
-def _best(ends: _Ends, with_zero: bool) -> Found:
+def _best(ends: _Ends, with_zero: bool) -> SearchResult:
   """The best start of each setting."""
   values = np.where(np.isfinite(ends.objective), ends.objective, np.inf)
   objectives, zero = ends.objective, np.full(len(values), np.nan)
@@ -362,7 +362,7 @@ def _best(ends: _Ends, with_zero: bool) -> Found:
   best = (np.arange(len(values)), values.argmin(axis=1))
   weights, features, bias = jax.tree.map(lambda x: x[best], ends.points)
   measures = jax.tree.map(lambda x: x[best], ends.measures)
-  return Found(
+  return SearchResult(
     ends.objective[best],
     weights,
     features,

@@ -4,6 +4,7 @@
 
 import pathlib
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
 from hafjax.hierarchy import tree
@@ -48,7 +49,7 @@ def from_fgvc_aircraft(folder: text_lib.PathLike) -> tree.Hierarchy:
   for variant in variants:
     if variant not in lineage:
       raise checks.HierarchyError(
-        f'{file}: there is no image of {checks.quote(variant)}, so that its '
+        f'{file}: there is no image of {quote(variant)}, so that its '
         'family is not known.'
       )
     paths.append(['aircraft', *lineage[variant][0], variant])
@@ -66,14 +67,14 @@ def _add_split(lineage: dict, folder: pathlib.Path, split: str) -> None:
     if image not in manufacturers or image not in families:
       missing = files[0] if image not in manufacturers else files[1]
       raise checks.HierarchyError(
-        f'{missing}: the image {checks.quote(image)} is missing.'
+        f'{missing}: the image {quote(image)} is missing.'
       )
     above = manufacturers[image], families[image]
     other, where = lineage.setdefault(variant, (above, files[2]))
     if other != above:
       raise checks.HierarchyError(
-        f'{files[2]}: {checks.quote(variant)} is of {" > ".join(above)} by the '
-        f'image {checks.quote(image)}, but of {" > ".join(other)} by {where}.'
+        f'{files[2]}: {quote(variant)} is of {" > ".join(above)} by the '
+        f'image {quote(image)}, but of {" > ".join(other)} by {where}.'
       )
 
 
@@ -84,8 +85,6 @@ def _images(file: pathlib.Path) -> dict[str, str]:
   for i, line in enumerate(text_lib.lines(text_lib.read(file), source)):
     image, _, name = line.strip().partition(' ')
     if not name.strip():
-      raise source.error(
-        i, f'expected an image and a name, got {checks.quote(line)}'
-      )
+      raise source.error(i, f'expected an image and a name, got {quote(line)}')
     found[image] = name.strip()
   return found

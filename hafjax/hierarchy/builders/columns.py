@@ -5,6 +5,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
 from hafjax.hierarchy import tree
@@ -69,8 +70,8 @@ def _rows(columns: Any, order: Any) -> Iterable[list]:
     first, wanted = next(iter(lists.items()))
     if len(values) != len(wanted):
       raise checks.HierarchyError(
-        f'column {checks.quote(name)} has {len(values):,} rows, but '
-        f'{checks.quote(first)} has {len(wanted):,}.'
+        f'column {quote(name)} has {len(values):,} rows, but '
+        f'{quote(first)} has {len(wanted):,}.'
       )
   yield from map(list, zip(*lists.values(), strict=True))
 
@@ -88,8 +89,7 @@ def _row(row: Any, order: list[str] | None, number: int) -> list:
 def _column(columns: Mapping, name: str, where: str) -> Any:
   if name not in columns:
     raise checks.HierarchyError(
-      f'{where}: there is no {checks.quote(name)}, only '
-      f'{checks.quote(list(columns))}.'
+      f'{where}: there is no {quote(name)}, only {quote(list(columns))}.'
     )
   return columns[name]
 
@@ -99,7 +99,7 @@ def _distinct(rows, root, source) -> Iterable[list[str]]:
   above = [] if root is None else checks.strings([root])
   if above is None:
     raise checks.HierarchyError(
-      f'root must be a name or None, got {checks.quote(root)}.'
+      f'root must be a name or None, got {quote(root)}.'
     )
   seen = set()
   for number, row in enumerate(rows, 1):
@@ -109,7 +109,7 @@ def _distinct(rows, root, source) -> Iterable[list[str]]:
     if names is None:
       wrong = next(name for name in row if not isinstance(name, str))
       raise checks.HierarchyError(
-        f'row {number}: expected names, got {checks.quote(wrong)}; of labels '
+        f'row {number}: expected names, got {quote(wrong)}; of labels '
         'that are numbers, give the names.'
       )
     path = tuple(above + names)

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 import json
 import pathlib
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
 from hafjax.hierarchy import tree
 from hafjax.hierarchy.builders.columns import from_columns
 from hafjax.hierarchy.builders.sources import naming_file
 from hafjax.hierarchy.formats import text as text_lib
+from hafjax.numerics.numbers import is_int
 
 # Of iNaturalist's taxonomies, coarse to fine.
 RANKS = ('kingdom', 'phylum', 'class', 'order', 'family', 'genus')
@@ -55,9 +57,9 @@ def _by_id(content: list, file: pathlib.Path) -> dict[int, Mapping]:
   for i, category in enumerate(content, 1):
     problem = None
     label = category.get('id') if isinstance(category, Mapping) else None
-    if not checks.is_int(label):
+    if not is_int(label):
       problem = "expected an object with a whole number as its 'id', got "
-      problem += checks.quote(category)
+      problem += quote(category)
     elif label in found:
       problem = f'the id {label} is already that of another category'
     else:
@@ -97,7 +99,7 @@ def from_inaturalist21(
     if len(parts) != len(RANKS) + 2 or not parts[0].isdigit() or '' in parts:
       raise checks.HierarchyError(
         f'name {i}: expected a number, {", ".join(RANKS)} and species, joined '
-        f'by underscores, got {checks.quote(name)}.'
+        f'by underscores, got {quote(name)}.'
       )
     label = '_'.join(parts[-2:]).lower() if tfds else name
     rows.append([*parts[1:-1], label])

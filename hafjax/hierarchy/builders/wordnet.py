@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
 from hafjax.hierarchy import tree
@@ -77,12 +78,11 @@ def _checked_ids(wnids) -> list[str]:
   for i, wnid in enumerate(checks.items(wnids, 'wnids')):
     if not isinstance(wnid, str) or not wnid.strip():
       raise checks.HierarchyError(
-        f"wnids[{i}] must be an id such as 'n02084071', got "
-        f'{checks.quote(wnid)}.'
+        f"wnids[{i}] must be an id such as 'n02084071', got {quote(wnid)}."
       )
     if wnid in seen:
       raise checks.HierarchyError(
-        f'wnids[{i}]: {checks.quote(wnid)} is already at wnids[{seen[wnid]}].'
+        f'wnids[{i}]: {quote(wnid)} is already at wnids[{seen[wnid]}].'
       )
     seen[str(wnid)] = i
   if not seen:
@@ -103,7 +103,7 @@ def _parents(edges: Edges) -> _Parents:
     if names is None or len(names) != 2:
       raise checks.HierarchyError(
         f'edge {i + 1}: expected a pair of ids (parent, child), got '
-        f'{checks.quote(pair)}.'
+        f'{quote(pair)}.'
       )
     found.setdefault(names[1], []).append(names[0])
     found.setdefault(names[0], [])
@@ -160,7 +160,7 @@ def _check_known(wnids, all_parents, known) -> None:
       problem = 'is an ancestor of another class; a class is a leaf'
     else:
       continue
-    raise checks.HierarchyError(f'wnids[{i}]: {checks.quote(wnid)} {problem}.')
+    raise checks.HierarchyError(f'wnids[{i}]: {quote(wnid)} {problem}.')
 
 
 def _children(parents: _Parents) -> dict[str, list[str]]:
@@ -206,7 +206,7 @@ def _deepest_parents(parents: _Parents) -> dict[str, str]:
   if len(depths) < len(parents):
     lost = min(set(parents) - set(depths))
     raise checks.HierarchyError(
-      f'edges: there is a cycle in the ancestors of {checks.quote(lost)}.'
+      f'edges: there is a cycle in the ancestors of {quote(lost)}.'
     )
   return chosen
 
@@ -226,12 +226,11 @@ def _check_paths(wnids, paths, root) -> None:
       continue
     if root is not None:
       raise checks.HierarchyError(
-        f'wnids[{i}]: {checks.quote(wnids[i])} is not below the root '
-        f'{checks.quote(root)}.'
+        f'wnids[{i}]: {quote(wnids[i])} is not below the root {quote(root)}.'
       )
     raise checks.HierarchyError(
-      f'wnids[{i}]: {checks.quote(wnids[i])} leads up to '
-      f'{checks.quote(path[0])}, but wnids[0] to {checks.quote(top)}; name a '
+      f'wnids[{i}]: {quote(wnids[i])} leads up to '
+      f'{quote(path[0])}, but wnids[0] to {quote(top)}; name a '
       'root that they have in common.'
     )
 
@@ -280,8 +279,6 @@ def _read_words(file: text.PathLike) -> dict[str, str]:
     wnid, *rest = line.split(maxsplit=1)
     name = ''.join(rest).split(',')[0].strip()
     if not name:
-      raise source.error(
-        i, f'expected an id and its words, got {checks.quote(line)}'
-      )
+      raise source.error(i, f'expected an id and its words, got {quote(line)}')
     found[wnid] = name
   return found

@@ -11,6 +11,7 @@ import json
 import re
 from typing import NamedTuple
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 
 _BLANKS = ' \t\r\n'
@@ -39,7 +40,7 @@ class Value(NamedTuple):
   def shown(self) -> str:
     """As in "expected a name, got ..."."""
     if self.items is None:
-      return checks.quote(self.scalar)
+      return quote(self.scalar)
     return f'an {self.kind}' if self.items else f'an empty {self.kind}'
 
 
@@ -119,11 +120,9 @@ def _scalar(token: str, file: str, line: int):
   try:
     scalar = json.loads(token)
   except (ValueError, RecursionError):
-    raise _error(
-      file, line, f'{checks.quote(token)} is not a value in JSON'
-    ) from None
+    raise _error(file, line, f'{quote(token)} is not a value in JSON') from None
   if isinstance(scalar, str) and re.search('[\ud800-\udfff]', scalar):
-    raise _error(file, line, f'{checks.quote(scalar)} is not text')
+    raise _error(file, line, f'{quote(scalar)} is not text')
   return scalar
 
 
@@ -134,7 +133,7 @@ def _unexpected(expected, closing, mark, scalar) -> str:
     'colon': "':'",
     'comma': f"',' or '{closing}'" if closing else 'the end of the file',
   }[expected]
-  return f'expected {wanted}, got {checks.quote(mark or scalar)}'
+  return f'expected {wanted}, got {quote(mark or scalar)}'
 
 
 def _check_keys(value: Value, file: str) -> None:
@@ -144,8 +143,7 @@ def _check_keys(value: Value, file: str) -> None:
       raise _error(
         file,
         line,
-        f'{checks.quote(key)} is already on line {seen[key]}, in the same '
-        'object',
+        f'{quote(key)} is already on line {seen[key]}, in the same object',
       )
     seen[key] = line
 

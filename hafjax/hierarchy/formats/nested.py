@@ -23,6 +23,7 @@ import json
 
 import numpy as np
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
 from hafjax.hierarchy import topology
@@ -48,8 +49,8 @@ def read(text: str, file: str) -> tree.Hierarchy:
     a, b = roots[:2]
     raise source.error(
       b,
-      f'several roots: {checks.quote(names[b])} here and '
-      f'{checks.quote(names[a])} {source.at(a)}; put them below one',
+      f'several roots: {quote(names[b])} here and '
+      f'{quote(names[a])} {source.at(a)}; put them below one',
     )
   if len(parents) < 2:
     raise source.no_classes()
@@ -125,7 +126,7 @@ def _children(values, index, node, name, source) -> list[int]:
     return []
   raise source.error(
     node,
-    f'the children of {checks.quote(name)} must be an object, a list or null, '
+    f'the children of {quote(name)} must be an object, a list or null, '
     f'got {value.shown()}',
   )
 

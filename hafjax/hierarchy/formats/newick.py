@@ -20,6 +20,7 @@ import re
 
 import numpy as np
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
 from hafjax.hierarchy import topology
@@ -111,7 +112,7 @@ class _Parser:
   def take(self, kind: str, token: str) -> None:
     if self.state == 'end':
       raise self.error(
-        f'{checks.quote(token)} after the semicolon, but a file has one tree'
+        f'{quote(token)} after the semicolon, but a file has one tree'
       )
     if self.state == 'length':
       self.take_length(kind, token)
@@ -121,7 +122,7 @@ class _Parser:
       self.take_opening()
     elif self.state == 'subtree':
       raise self.error(
-        f'expected a class or an opening bracket, got {checks.quote(token)}'
+        f'expected a class or an opening bracket, got {quote(token)}'
       )
     else:
       self.take_mark(token)
@@ -131,7 +132,7 @@ class _Parser:
       float(token if kind == 'plain' else '')
     except ValueError:
       raise self.error(
-        f'expected the length of a branch, got {checks.quote(token)}'
+        f'expected the length of a branch, got {quote(token)}'
       ) from None
     self.state = 'measured'
 
@@ -146,7 +147,7 @@ class _Parser:
       self.state = 'named'
     else:
       raise self.error(
-        f'{checks.quote(name)} after a name or a length; perhaps a '
+        f'{quote(name)} after a name or a length; perhaps a '
         'comma is missing, or quotes around a name with blanks'
       )
 
@@ -167,7 +168,7 @@ class _Parser:
         raise self.unclosed()
       self.state = 'end'
     elif not self.open:
-      raise self.error(f'{checks.quote(token)} outside of all brackets')
+      raise self.error(f'{quote(token)} outside of all brackets')
     elif token == ',':
       self.state = 'subtree'
     else:
@@ -257,7 +258,6 @@ def write(hierarchy: tree.Hierarchy) -> str:
 def _quoted(name: str) -> str:
   if '\0' in name:
     raise checks.HierarchyError(
-      f'the name {checks.quote(name)} contains a character that no file '
-      'can have'
+      f'the name {quote(name)} contains a character that no file can have'
     )
   return name if _PLAIN.fullmatch(name) else "'" + name.replace("'", "''") + "'"

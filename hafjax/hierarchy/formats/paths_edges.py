@@ -9,6 +9,7 @@ around a name is not part of it.
 from collections.abc import Iterable
 import re
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
 from hafjax.hierarchy import tree
@@ -38,7 +39,7 @@ def write_paths(hierarchy: tree.Hierarchy) -> str:
     text_lib.check_line_name(name)
     if name.endswith('\\'):
       raise checks.HierarchyError(
-        f'the name {checks.quote(name)} ends with a backslash, which would '
+        f'the name {quote(name)} ends with a backslash, which would '
         'hide the slash after it'
       )
     names.append(name.replace('/', '\\/'))
@@ -62,12 +63,11 @@ def write_edges(hierarchy: tree.Hierarchy) -> str:
     text_lib.check_line_name(name)
     if '\t' in name:
       raise checks.HierarchyError(
-        f"the name {checks.quote(name)} contains '\\t', which separates names"
+        f"the name {quote(name)} contains '\\t', which separates names"
       )
     if name in seen:
       raise checks.HierarchyError(
-        f'two nodes are called {checks.quote(name)}, which edges cannot tell '
-        'apart'
+        f'two nodes are called {quote(name)}, which edges cannot tell apart'
       )
     seen.add(name)
   return _joined(_edges(hierarchy), '\t')
@@ -90,7 +90,7 @@ def _joined(rows: Iterable[list[str]], separator: str) -> str:
   for names in rows:
     if names[0].startswith('#'):
       raise checks.HierarchyError(
-        f'a line that starts with {checks.quote(names[0])} is read as a comment'
+        f'a line that starts with {quote(names[0])} is read as a comment'
       )
     lines.append(separator.join(names) + '\n')
   return ''.join(lines)

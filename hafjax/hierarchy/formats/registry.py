@@ -8,6 +8,7 @@ import pathlib
 import re
 from typing import NamedTuple
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import tree
 from hafjax.hierarchy.formats import nested
@@ -54,7 +55,7 @@ def format_of(file: pathlib.Path, name: str | None) -> str:
   known = ', '.join(
     f'{name!r} ({", ".join(form.suffixes)})' for name, form in FORMATS.items()
   )
-  asked = f'format {checks.quote(name)} is unknown'
+  asked = f'format {quote(name)} is unknown'
   if name is None:
     asked = f'no format is known by the suffix {file.suffix!r}'
   raise checks.HierarchyError(f'{file}: {asked}; known formats are {known}.')
@@ -125,14 +126,14 @@ def save_hierarchy(
   """
   if not isinstance(hierarchy, tree.Hierarchy):
     raise checks.HierarchyError(
-      f'expected a Hierarchy, got {checks.quote(hierarchy)}.'
+      f'expected a Hierarchy, got {quote(hierarchy)}.'
     )
   file = text_lib.as_path(file)
   form = FORMATS[format_of(file, format)]
   try:
     for name in filter(_SURROGATE.search, hierarchy.node_names):
       raise checks.HierarchyError(
-        f'the name {checks.quote(name)} cannot be encoded as UTF-8'
+        f'the name {quote(name)} cannot be encoded as UTF-8'
       )
     text = form.write(hierarchy)
   except checks.HierarchyError as error:

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Sequence
 import csv
 import re
 
-from hafjax.hierarchy import checks
+from hafjax.files.text import quote
 from hafjax.hierarchy import records
 from hafjax.hierarchy import tree
 from hafjax.hierarchy.formats import text as text_lib
@@ -96,7 +96,7 @@ def has_header(rows: Sequence[Sequence[str]], source: records.Source) -> bool:
     return True
   raise source.error(
     0,
-    f'{checks.quote(rows[0][0])} begins no other row, so that this may be a '
+    f'{quote(rows[0][0])} begins no other row, so that this may be a '
     "header or a class; put '#' in front of a header, or a header such as "
     "'level 1,level 2' above a class",
   )

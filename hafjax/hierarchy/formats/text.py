@@ -9,6 +9,7 @@ import pathlib
 from typing import Any
 import uuid
 
+from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
 
@@ -23,7 +24,7 @@ def as_path(file: Any) -> pathlib.Path:
     path = None
   if path is None or not path.name:
     raise checks.HierarchyError(
-      f'expected the name of a hierarchy or a file, got {checks.quote(file)}.'
+      f'expected the name of a hierarchy or a file, got {quote(file)}.'
     )
   return path
 
@@ -39,12 +40,10 @@ def read(file: PathLike, missing: str = 'is no file that exists') -> str:
   try:
     content = file.read_bytes()
   except FileNotFoundError:
-    raise checks.HierarchyError(
-      f'{checks.quote(str(file), 200)} {missing}.'
-    ) from None
+    raise checks.HierarchyError(f'{quote(str(file), 200)} {missing}.') from None
   except (OSError, ValueError) as error:
     raise checks.HierarchyError(
-      f'{checks.quote(str(file), 200)} cannot be read: {_reason(error)}.'
+      f'{quote(str(file), 200)} cannot be read: {_reason(error)}.'
     ) from None
   return decode(content, str(file))
 
@@ -103,7 +102,7 @@ def write(text: str, file: pathlib.Path) -> None:
       part.unlink(missing_ok=True)
   except (OSError, ValueError) as error:
     raise checks.HierarchyError(
-      f'{checks.quote(str(file), 200)} cannot be written: {_reason(error)}.'
+      f'{quote(str(file), 200)} cannot be written: {_reason(error)}.'
     ) from None
 
 
@@ -115,7 +114,7 @@ def check_line_name(name: str) -> None:
   elif name != name.strip() or name.startswith('\ufeff'):
     problem = 'starts or ends with white space'
   if problem:
-    raise checks.HierarchyError(f'the name {checks.quote(name)} {problem}')
+    raise checks.HierarchyError(f'the name {quote(name)} {problem}')
 
 
 def _reason(error: Exception) -> str:

@@ -9,10 +9,13 @@ import os
 
 import numpy as np
 
-from hafjax import hierarchy as hierarchy_lib
+from hafjax.hierarchy import Hierarchy
 from hafjax.report import markup
-from hafjax.report import pictures
-from hafjax.report import runs as runs_lib
+from hafjax.report import plots
+from hafjax.runs.find import PREDICTIONS
+from hafjax.runs.find import Run
+from hafjax.runs.find import evaluate_command
+from hafjax.runs.find import read_predictions
 
 # Methods whose pictures are unfolded.
 _UNFOLDED = 4
@@ -39,19 +42,19 @@ class Context:
     baseline: name or variant that the others are compared with.
   """
 
-  methods: Mapping[str, Sequence[runs_lib.Run]]
-  hierarchy: hierarchy_lib.Hierarchy
+  methods: Mapping[str, Sequence[Run]]
+  hierarchy: Hierarchy
   gallery: markup.Gallery
   split: str
   baseline: str
 
   @functools.cached_property
-  def runs(self) -> list[runs_lib.Run]:
+  def runs(self) -> list[Run]:
     return [run for group in self.methods.values() for run in group]
 
   @functools.cached_property
-  def looks(self) -> dict[str, pictures.Style]:
-    return pictures.styles(list(self.methods))
+  def looks(self) -> dict[str, plots.Style]:
+    return plots.styles(list(self.methods))
 
   @functools.cached_property
   def pooled(self) -> dict[str, Pooled]:
@@ -70,9 +73,9 @@ class Context:
         )
     return found
 
-  def arrays(self, run: runs_lib.Run, *names: str) -> dict | None:
+  def arrays(self, run: Run, *names: str) -> dict | None:
     """See `runs.predictions`."""
-    return runs_lib.predictions(run, self.hierarchy.num_classes, names)
+    return read_predictions(run, self.hierarchy.num_classes, names)
 
   def first_with(self, name: str, *names: str):
     """Yields (method, run, arrays) of each method's first run that has one."""
@@ -98,14 +101,14 @@ def missing(context: Context, file: str) -> str:
   who = 'No run has' if count == total else f'{count} of {total} runs have no'
   return (
     f'{who} {markup.code(file)}; '
-    f'{markup.code(runs_lib.evaluate_command(folder))} makes it.'
+    f'{markup.code(evaluate_command(folder))} makes it.'
   )
 
 
 def lacking(array: str) -> str:
   """A sentence where files are there and an array is in none of them."""
   return (
-    f'No {markup.code(runs_lib.PREDICTIONS)} holds {markup.code(array)}: '
+    f'No {markup.code(PREDICTIONS)} holds {markup.code(array)}: '
     '<code>python -m hafjax.evaluate --workdir=...</code> writes it.'
   )
 

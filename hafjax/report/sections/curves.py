@@ -8,11 +8,13 @@ import math
 from absl import logging
 import numpy as np
 
-from hafjax import run_files
 from hafjax.report import markup
-from hafjax.report import pictures
-from hafjax.report import runs as runs_lib
+from hafjax.report import plots
 from hafjax.report.sections import context as context_lib
+from hafjax.runs import schema
+from hafjax.runs.find import COLLAPSE
+from hafjax.runs.find import METRICS
+from hafjax.runs.find import read_lines
 
 _TRAINING = {
   'train_loss': (
@@ -134,9 +136,7 @@ _FIRST = 6
 _LARGEST = 1e100
 
 
-def curve(
-  histories: Sequence[Sequence[dict]], key: str
-) -> pictures.Curve | None:
+def curve(histories: Sequence[Sequence[dict]], key: str) -> plots.Curve | None:
   """Mean and extremes over seeds of a value by epoch, None where it is not."""
   by_epoch = {}
   for history in histories:
@@ -144,7 +144,7 @@ def curve(
     last = {
       record['epoch']: record[key]
       for record in history
-      if run_files.is_number(record.get(key)) and _is_epoch(record.get('epoch'))
+      if schema.is_number(record.get(key)) and _is_epoch(record.get('epoch'))
     }
     for epoch, value in last.items():
       by_epoch.setdefault(epoch, []).append(value)
@@ -152,7 +152,7 @@ def curve(
     return None
   epochs = sorted(by_epoch)
   values = [by_epoch[epoch] for epoch in epochs]
-  return pictures.Curve(
+  return plots.Curve(
     *map(
       np.array,
       (epochs, *(_drawn(f, values) for f in (np.mean, np.min, np.max))),
@@ -161,7 +161,7 @@ def curve(
 
 
 def _is_epoch(value) -> bool:
-  return run_files.is_number(value) and abs(value) < _LARGEST
+  return schema.is_number(value) and abs(value) < _LARGEST
 
 
 def _drawn(function, values) -> list[float]:
@@ -178,7 +178,7 @@ def _curves(context, histories, panels, folder, log=()) -> list[str]:
     curves = {name: line for name, line in curves.items() if line}
     if curves:
       logging.info('Drawing %s by epoch.', title)
-      figure = pictures.curve_picture(
+      figure = plots.curve_picture(
         curves, context.looks, title, key.startswith(log)
       )
       looks = {name: context.looks[name] for name in curves}
@@ -191,7 +191,7 @@ def _curves(context, histories, panels, folder, log=()) -> list[str]:
 def training(context: context_lib.Context) -> str:
   """Loss, accuracy and severity by epoch."""
   histories = {
-    name: [runs_lib.read_lines(run.folder / runs_lib.METRICS) for run in group]
+    name: [read_lines(run.folder / METRICS) for run in group]
     for name, group in context.methods.items()
   }
   parts = _curves(context, histories, _TRAINING, 'training', ('train_loss',))
@@ -217,7 +217,7 @@ def collapse(context: context_lib.Context) -> str:
     name: [
       [
         record
-        for record in runs_lib.read_lines(run.folder / runs_lib.COLLAPSE)
+        for record in read_lines(run.folder / COLLAPSE)
         if record.get('layer', 'features') == 'features'
         and record.get('split', 'train') == 'train'
       ]
@@ -225,14 +225,14 @@ def collapse(context: context_lib.Context) -> str:
     ]
     for name, group in context.methods.items()
   }
-  missing = context_lib.note(context_lib.missing(context, runs_lib.COLLAPSE))
+  missing = context_lib.note(context_lib.missing(context, COLLAPSE))
   panels = list(_COLLAPSE.items())
   log = ('nc1', 'feature_norm')
   first = _curves(context, histories, dict(panels[:_FIRST]), 'collapse', log)
   more = _curves(context, histories, dict(panels[_FIRST:]), 'collapse', log)
   if not first + more:
     return missing or context_lib.note(
-      f'No {markup.code(runs_lib.COLLAPSE)} has measures of the features of '
+      f'No {markup.code(COLLAPSE)} has measures of the features of '
       'training images: <code>python -m hafjax.evaluate --workdir=...</code> '
       'writes them.'
     )

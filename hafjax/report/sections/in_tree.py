@@ -7,9 +7,9 @@ import numpy as np
 
 from hafjax.metrics import confusion
 from hafjax.report import markup
-from hafjax.report import pictures
-from hafjax.report import runs as runs_lib
+from hafjax.report import plots
 from hafjax.report.sections import context as context_lib
+from hafjax.runs.find import PREDICTIONS
 
 # Trees of more nodes show their first levels only, until they are unfolded.
 _MOST_NODES = 60
@@ -23,7 +23,7 @@ def heights(context: context_lib.Context) -> str:
     )
     for name, pooled in context.pooled.items()
   }
-  missing = context_lib.note(context_lib.missing(context, runs_lib.PREDICTIONS))
+  missing = context_lib.note(context_lib.missing(context, PREDICTIONS))
   if not shares:
     return missing
   logging.info('Drawing mistakes by height.')
@@ -33,7 +33,7 @@ def heights(context: context_lib.Context) -> str:
   }
   parts = [
     context.gallery.picture(
-      f'heights_of_{what}', pictures.height_picture(values, title), reading
+      f'heights_of_{what}', plots.height_picture(values, title), reading
     )
     for what, values, title, reading in (
       (
@@ -81,7 +81,7 @@ def heights(context: context_lib.Context) -> str:
 
 def tree(context: context_lib.Context) -> str:
   """The tree, with the accuracy at each node of each method."""
-  missing = context_lib.note(context_lib.missing(context, runs_lib.PREDICTIONS))
+  missing = context_lib.note(context_lib.missing(context, PREDICTIONS))
   if not context.pooled:
     return missing
   counts = [

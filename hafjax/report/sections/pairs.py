@@ -7,9 +7,9 @@ import numpy as np
 
 from hafjax.metrics import confusion
 from hafjax.report import markup
-from hafjax.report import pictures
-from hafjax.report import runs as runs_lib
+from hafjax.report import plots
 from hafjax.report.sections import context as context_lib
+from hafjax.runs.find import PREDICTIONS
 
 # Pairs of classes in the list of the most frequent mistakes.
 _PAIRS = 10
@@ -17,7 +17,7 @@ _PAIRS = 10
 
 def confusions(context: context_lib.Context) -> str:
   """Confusion matrices in tree order."""
-  missing = context_lib.note(context_lib.missing(context, runs_lib.PREDICTIONS))
+  missing = context_lib.note(context_lib.missing(context, PREDICTIONS))
   parts = {}
   for name, pooled in context.pooled.items():
     logging.info('Drawing the confusions of %s.', name)
@@ -26,7 +26,7 @@ def confusions(context: context_lib.Context) -> str:
     )
     parts[name] = context.gallery.picture(
       f'confusion_{name}',
-      pictures.confusion_picture(counts, context.hierarchy),
+      plots.confusion_picture(counts, context.hierarchy),
       f'{context_lib.seeds_of(pooled.seeds).capitalize()}, '
       f'{len(pooled.labels):,} predictions in all.',
       raster_dpi=context_lib.matrix_dpi(len(counts)),

@@ -6,11 +6,12 @@ from absl import logging
 import numpy as np
 
 from hafjax import frames
-from hafjax import hierarchy as hierarchy_lib
 from hafjax import plots
+from hafjax.hierarchy import KINDS
 from hafjax.metrics import confusion
-from hafjax.report import runs as runs_lib
 from hafjax.report.sections import context as context_lib
+from hafjax.runs.find import PREDICTIONS
+from hafjax.runs.find import ReportError
 
 # Of the similarity beside classifiers that are learned: that of HAFrame's
 # figures for CIFAR-100.
@@ -23,7 +24,7 @@ def similarities(context: context_lib.Context) -> str:
     method: _similarity(context, method, run, arrays)
     for method, run, arrays in context.first_with('class_means', 'frame')
   }
-  missing = context_lib.note(context_lib.missing(context, runs_lib.PREDICTIONS))
+  missing = context_lib.note(context_lib.missing(context, PREDICTIONS))
   if not parts:
     return missing or context_lib.note(context_lib.lacking('class_means'))
   return (
@@ -46,13 +47,13 @@ def _similarity(context, method, run, arrays) -> str:
     words = 'the rows of its own frame'
   else:
     kind = run.results.get('distance')
-    kind = kind if kind in hierarchy_lib.KINDS else 'lca_height'
+    kind = kind if kind in KINDS else 'lca_height'
     gamma = config.get('method', {}).get('gamma', _GAMMA)
     try:
       goal = frames.similarity(context.hierarchy, gamma, kind=kind)
     except frames.FrameError as error:
       file = run.folder / 'run.json'
-      raise runs_lib.ReportError(f'{file}: {error}') from error
+      raise ReportError(f'{file}: {error}') from error
     centred = True
     words = (
       f'the hierarchy-aware similarity (γ = {gamma:g}), which this method was '

@@ -8,8 +8,8 @@ from absl import logging
 import numpy as np
 
 from hafjax.report import markup
-from hafjax.report import tables
 from hafjax.report.sections import context as context_lib
+from hafjax.runs import tables
 
 
 def comparison(context: context_lib.Context) -> str:

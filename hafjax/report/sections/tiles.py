@@ -5,9 +5,9 @@
 import numpy as np
 
 from hafjax.report import markup
-from hafjax.report import pictures
-from hafjax.report import runs as runs_lib
+from hafjax.report import plots
 from hafjax.report.sections import context as context_lib
+from hafjax.runs.find import PREDICTIONS
 
 # Tiles of severe mistakes a method.
 NUM_TILES = 12
@@ -15,7 +15,7 @@ NUM_TILES = 12
 
 def severe(context: context_lib.Context) -> str:
   """The worst mistakes, as images (where there are any) with both paths."""
-  missing = context_lib.note(context_lib.missing(context, runs_lib.PREDICTIONS))
+  missing = context_lib.note(context_lib.missing(context, PREDICTIONS))
   parts = {
     f'{method}, seed {run.seed}': _tiles(context, arrays)
     for method, run, arrays in context.first_with(
@@ -64,7 +64,7 @@ def _tile(hierarchy, arrays, index, image) -> str:
     facts_.insert(0, f'confidence {arrays["confidences"][index]:.0%}')
   shown = ''
   if image is not None:
-    uri = markup.data_uri(pictures.encoded_image(image), 'png')
+    uri = markup.data_uri(plots.encoded_image(image), 'png')
     shown = f'<img src="{uri}" alt="{markup.escape(names[0][-1])}">'
   return (
     f'<figure class="tile">{shown}<figcaption>'
