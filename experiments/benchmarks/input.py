@@ -168,9 +168,9 @@ def main(argv):
     found = measured(ways, _PASSES.value)
   text = f"""# Speed of the host's input pipeline
 
-`python -m experiments.benchmarks.input`, {cores} CPU cores that others used too (a
-load of {load:.1f} at first); best of {_PASSES.value} passes over JPEG files of
-about 400 x 300 pixels and {size / 1024:.0f} KiB, random resized crops of
+`python -m experiments.benchmarks.input`, {cores} CPU cores that others used too
+(a load of {load:.1f} at first); best of {_PASSES.value} passes over JPEG files
+of about 400 x 300 pixels and {size / 1024:.0f} KiB, random resized crops of
 {SIZE} pixels.
 
 """

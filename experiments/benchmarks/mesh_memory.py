@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Memory of a step on each of several devices, by mesh; nothing is trained.
 
-    python -m experiments.benchmarks.mesh_memory [--hierarchy=FILE] [--devices=8]
+    python -m experiments.benchmarks.mesh_memory [--hierarchy=FILE]
 
 A step of each method is compiled for so many devices of the CPU, once for each
 way to split classes over them. Of the compiler's account, in MiB on each

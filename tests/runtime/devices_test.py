@@ -110,7 +110,7 @@ def test_every_kind_of_head_over_devices(tmp_path):
   body = """
 for fields in kinds:
   config = helpers.tiny_config(num_epochs=1, **fields, **{'mesh.model': 4})
-  train.train_and_evaluate(config, pathlib.Path(folder) / config.variant)
+  train_and_evaluate(config, pathlib.Path(folder) / config.variant)
 print('null')
 """
   on_eight_devices(body, folder=str(tmp_path / 'split'), kinds=kinds)

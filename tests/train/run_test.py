@@ -185,10 +185,10 @@ SCRIPT = """
 import sys
 sys.path.insert(0, {root!r})
 from tests import helpers
-from hafjax import train
+from hafjax.train.run import train_and_evaluate
 # Some steps long: most kills come within an epoch.
 config = helpers.tiny_config(num_epochs=12, save_minutes=2e-3, **{turning!r})
-train.train_and_evaluate(config, sys.argv[1])
+train_and_evaluate(config, sys.argv[1])
 """
 
 
