@@ -27,6 +27,7 @@ import numpy as np
 from hafjax import metrics
 from hafjax.cli import runner
 from hafjax.data import load_dataset
+from hafjax.errors import UserError
 from hafjax.files.arrays import ArrayError
 from hafjax.files.arrays import load_archive
 from hafjax.files.text import describe_error
@@ -45,7 +46,7 @@ from hafjax.train.run import recorded_config
 from hafjax.train.setup import make_experiment
 
 
-class EvaluationError(ValueError):
+class EvaluationError(UserError):
   """Scores or runs that cannot be measured; says why."""
 
 

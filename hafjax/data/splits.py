@@ -17,6 +17,7 @@ import zlib
 from absl import logging
 import numpy as np
 
+from hafjax.errors import UserError
 from hafjax.files.arrays import MOST_PER_BYTE
 from hafjax.files.text import describe_error
 from hafjax.files.text import quote
@@ -30,7 +31,7 @@ _IDX_UINT8 = 0x08
 _SINGLE = np.dtype(np.float32)
 
 
-class DataError(ValueError):
+class DataError(UserError):
   """A data set that cannot be read; the message says what to do."""
 
 

@@ -15,6 +15,7 @@ import zlib
 
 import numpy as np
 
+from hafjax.errors import UserError
 from hafjax.files.text import describe_error
 from hafjax.files.text import quote
 from hafjax.numerics.numbers import is_int
@@ -43,7 +44,7 @@ _FAILURES = (
 )
 
 
-class ArrayError(ValueError):
+class ArrayError(UserError):
   """What is wrong with a file of arrays, without its name or a full stop."""
 
 

@@ -6,6 +6,7 @@ import json
 import pathlib
 from typing import Any
 
+from hafjax.errors import UserError
 from hafjax.files.text import describe_error
 
 # What is nested deeper is nothing of ours, and would overflow the stack of who
@@ -13,7 +14,7 @@ from hafjax.files.text import describe_error
 _DEEPEST = 100
 
 
-class JsonError(ValueError):
+class JsonError(UserError):
   """What is wrong with a file, without its name or a full stop."""
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Float, Num
 import numpy as np
 import scipy.sparse.csgraph
 
+from hafjax.errors import UserError
 from hafjax.files.arrays import as_real
 from hafjax.files.arrays import load_archive
 from hafjax.files.arrays import load_array
@@ -23,7 +24,7 @@ _TOLERANCE = 1e-9
 _MOST_MIDDLES = 2048
 
 
-class FrameError(ValueError):
+class FrameError(UserError):
   """A frame that does not exist; the message says why, and what would work."""
 
 

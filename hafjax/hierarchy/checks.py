@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from hafjax.errors import UserError
 from hafjax.files.text import quote
 
 
-class HierarchyError(ValueError):
+class HierarchyError(UserError):
   """What is wrong with a hierarchy, and where, in one sentence."""
 
 

@@ -13,13 +13,14 @@ import jax
 import numpy as np
 
 from hafjax import collapse
+from hafjax.errors import UserError
 from hafjax.hierarchy import Hierarchy
 
 # Modules of this folder that are no methods.
 _SHARED = ('base', 'fixed')
 
 
-class MethodError(ValueError):
+class MethodError(UserError):
   """A method that does not exist or was given the wrong parameters."""
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from flax import linen as nn
 import jax.numpy as jnp
 
+from hafjax.errors import UserError
+
 # Width, depth and heads; the hidden layer of a block is four times as wide.
 SIZES = {
   'ti': dict(width=192, depth=12, num_heads=3),
@@ -17,7 +19,7 @@ SIZES = {
 }
 
 
-class ViTError(ValueError):
+class ViTError(UserError):
   """Images that cannot be cut into patches; says which can."""
 
 

@@ -35,6 +35,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from hafjax.errors import UserError
 from hafjax.files import jsonl
 from hafjax.files.text import describe_error
 from hafjax.files.text import quote
@@ -71,7 +72,7 @@ _NOT_EVALUATED = -1.0
 _METADATA = ('_CHECKPOINT_METADATA', 'metrics/metrics', 'default/_METADATA')
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
   """A working directory that this run cannot use; says why and what to do."""
 
 

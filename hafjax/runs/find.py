@@ -17,6 +17,7 @@ from typing import Any
 from absl import logging
 import numpy as np
 
+from hafjax.errors import UserError
 from hafjax.files import jsonl
 from hafjax.files.arrays import ArrayError
 from hafjax.files.arrays import load_archive
@@ -29,7 +30,7 @@ METRICS = 'metrics.jsonl'
 COLLAPSE = 'collapse.jsonl'
 
 
-class ReportError(ValueError):
+class ReportError(UserError):
   """Files that no report can be made of; says which, why and what to do."""
 
 

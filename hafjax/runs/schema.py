@@ -8,6 +8,7 @@ anything is computed from them.
 
 from typing import Any
 
+from hafjax.errors import UserError
 from hafjax.files.text import quote
 from hafjax.numerics.numbers import is_int
 
@@ -22,7 +23,7 @@ _KINDS = {
 }
 
 
-class RunFileError(ValueError):
+class RunFileError(UserError):
   """What is wrong with a file of a run, without its name or a full stop."""
 
 

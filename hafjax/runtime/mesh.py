@@ -18,12 +18,14 @@ import jax.numpy as jnp
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
 
+from hafjax.errors import UserError
+
 DATA, MODEL = 'data', 'model'
 # Parameter groups that are split over the model's axis.
 _SPLIT = {'transformation', 'classifier'}
 
 
-class MeshError(ValueError):
+class MeshError(UserError):
   """A grid that the devices do not make up; says which would do."""
 
 

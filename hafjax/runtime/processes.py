@@ -5,10 +5,11 @@
 import jax
 import numpy as np
 
+from hafjax.errors import UserError
 from hafjax.files.text import describe_error
 
 
-class ProcessesError(ValueError):
+class ProcessesError(UserError):
   """Processes that cannot find each other; says what to do."""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from hafjax import collapse
 from hafjax import frames
 from hafjax.data import DataSet
+from hafjax.errors import UserError
 from hafjax.runtime.devices import Devices
 from hafjax.train.evaluator import outputs_of
 from hafjax.train.setup import Experiment
@@ -22,7 +23,7 @@ FEATURES = 'features'
 NUM_SEVERE = 24
 
 
-class LayerError(ValueError):
+class LayerError(UserError):
   """A layer that there is not; says which there are."""
 
 

@@ -9,13 +9,14 @@ import os
 from hafjax import methods
 from hafjax import models
 from hafjax.data import SPECS
+from hafjax.errors import UserError
 from hafjax.hierarchy import KINDS
 from hafjax.hierarchy import builtin_names
 from hafjax.models import necks
 from hafjax.runtime import mesh
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
   """A config that cannot work; the message lists every problem."""
 
 

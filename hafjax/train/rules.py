@@ -24,10 +24,11 @@ import numpy as np
 
 from hafjax import decisions
 from hafjax import metrics
+from hafjax.errors import UserError
 from hafjax.hierarchy import Hierarchy
 
 
-class RuleError(ValueError):
+class RuleError(UserError):
   """A rule that does not exist or cannot be used; says what can."""
 
 

@@ -9,6 +9,7 @@ from absl import logging
 import jax
 
 from hafjax.data import open_dataset
+from hafjax.errors import UserError
 from hafjax.files.text import describe_error
 from hafjax.models import pretrained
 from hafjax.runs import checkpoints
@@ -29,7 +30,7 @@ from hafjax.train.setup import frame_of
 from hafjax.train.setup import make_experiment
 
 
-class DivergedError(ValueError):
+class DivergedError(UserError):
   """A loss that is not a number any more; says since when, and what to do."""
 
 

@@ -16,13 +16,14 @@ import numpy as np
 import scipy.linalg
 import scipy.optimize
 
+from hafjax.errors import UserError
 from hafjax.ufm.model import Problem
 
 # Relative; ties at a threshold count as collapsed.
 TIE = 1e-12
 
 
-class NoClosedForm(ValueError):
+class NoClosedForm(UserError):
   """No minimiser is known for these settings; says what to run instead."""
 
 

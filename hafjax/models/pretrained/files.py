@@ -11,6 +11,7 @@ import struct
 import jax.numpy as jnp
 import numpy as np
 
+from hafjax.errors import UserError
 from hafjax.files import jsonl
 from hafjax.files.arrays import ArrayError
 from hafjax.files.arrays import load_archive
@@ -21,7 +22,7 @@ from hafjax.files.text import quote
 _BFLOAT16 = np.dtype(jnp.bfloat16)
 
 
-class PretrainedError(ValueError):
+class PretrainedError(UserError):
   """Weights that cannot be used; says what is wrong and what to do."""
 
 
