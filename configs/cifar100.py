@@ -12,8 +12,7 @@ from configs import common
 
 
 def get_config(variant=None):
-  config = common.get_config(variant)
-  config.dataset = 'cifar100'
+  config = common.get_config(variant, 'cifar100')
   config.model = 'wrn_28_8'
   config.batch_size = 64
   config.num_epochs = 100

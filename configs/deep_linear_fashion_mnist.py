@@ -13,8 +13,7 @@ from configs import common
 
 
 def get_config(variant=None):
-  config = common.get_config(variant or 'deep_linear')
-  config.dataset = 'fashion_mnist'
+  config = common.get_config(variant, 'fashion_mnist', 'deep_linear')
   config.model = 'mlp'
   # Every image as it is: only training images can collapse.
   config.update(crop_padding=0, flip=False)

@@ -13,8 +13,7 @@ from configs import common
 
 
 def get_config(variant=None):
-  config = common.get_config(variant)
-  config.dataset = 'fashion_mnist'
+  config = common.get_config(variant, 'fashion_mnist')
   config.num_epochs = 5
   # Ten times the paper's: these are few steps.
   config.lr.update(backbone=0.1, transformation=0.1, classifier=1.0)

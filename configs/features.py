@@ -14,21 +14,11 @@ from configs import common
 
 
 def get_config(variant=None):
-  config = common.get_config(variant)
-  config.dataset = 'features'
+  config = common.get_config(variant, 'features')
   config.model = 'identity'
   if config.top == 'transform':
     # A linear map and BatchNorm: the type II top has four square layers more.
     config.top = 'linear'
-  config.features = dict(
-    # To mean 0 and variance 1 in each dimension, over the training split: what
-    # a BatchNorm in front of a linear probe does.
-    standardise=True,
-    # Where there is no val split: how much of each class validates, and the
-    # seed by which it is drawn.
-    val_share=0.1,
-    val_seed=0,
-  )
   config.batch_size = 256
   config.num_epochs = 10
   config.eval_batch_size = 1000

@@ -18,17 +18,8 @@ from configs import common
 
 
 def get_config(variant=None):
-  config = common.get_config(variant)
-  config.dataset = 'image_folder'
+  config = common.get_config(variant, 'image_folder')
   config.image_size = 64
-  config.folder = dict(
-    # 3, or 1 for grey.
-    channels=3,
-    # Where there is no folder val: how much of each class validates, and the
-    # seed by which it is drawn.
-    val_share=0.1,
-    val_seed=0,
-  )
   config.num_epochs = 30
   config.lr.update(backbone=0.1, transformation=0.1, classifier=1.0)
   return config

@@ -12,7 +12,7 @@ Each run has a folder of its own, WORKDIR/METHOD/SEED; what is done there is not
 done again, and what was killed goes on. The table (test split, best checkpoint
 by validation top-1, mean and 95% interval over seeds) is printed and saved as
 WORKDIR/table.md, the figures behind it as WORKDIR/table.json. Config fields are
-overridden as in hafjax.main: --config.num_epochs=2. Rules of inference can be
+overridden as in hafjax.main: --config.num_epochs=2. Inference rules can be
 added to runs that are done: --config.eval.rules="('crm','hie','selective')".
 """
 
@@ -21,13 +21,17 @@ import runpy
 
 from absl import flags
 from absl import logging
+import jax
 from ml_collections import config_flags
 
-from configs import common
+from hafjax import methods
 from hafjax.cli import runner
-from hafjax.runs import checkpoints
-from hafjax.runs import tables as tables_lib
-from hafjax.train.run import DivergedError
+from hafjax.errors import UserError
+from hafjax.files import jsonl
+from hafjax.files.text import describe_error
+from hafjax.runs import tables
+from hafjax.train.config import check_config
+from hafjax.train.loop import DivergedError
 from hafjax.train.run import train_and_evaluate
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -60,12 +64,17 @@ def _are_rates(values) -> bool:
     return False
 
 
+class CompareError(UserError):
+  """A comparison that cannot be made; the message lists every problem."""
+
+
 def _config(variant: str, seed: int, rate: str):
   """The config file's variant, with the command line's overrides and a seed."""
   flag = flags.FLAGS[_CONFIG.name]
   # A variant after the colon only says which fields can be overridden.
   file = config_flags.get_config_filename(flag).partition(':')[0]
   config = runpy.run_path(file)['get_config'](variant)
+  config.lock()
   config.update_from_flattened_dict(config_flags.get_override_values(flag))
   config.seed = seed
   for part in config.lr:
@@ -86,8 +95,8 @@ def _best_rate(variant: str) -> str:
   rates = _RATES.value
   if len(rates) == 1:
     return rates[0]
-  found = {rate: _validation_top1(variant, rate) for rate in rates}
-  return max(found, key=found.get)
+  top1 = {rate: _validation_top1(variant, rate) for rate in rates}
+  return max(top1, key=top1.get)
 
 
 def _validation_top1(variant: str, rate: str) -> float:
@@ -99,12 +108,36 @@ def _validation_top1(variant: str, rate: str) -> float:
     return -1.0
 
 
-def compare():
-  """Trains what is missing, and makes the table of all."""
-  folder = pathlib.Path(_WORKDIR.value)
-  variants = _METHODS.value
+def _checked(variants: list[str]) -> list[str]:
+  """The variants, if the config of each can work.
+
+  Raises:
+    CompareError: with the problems of all, before anything is trained.
+  """
   if variants == ['all']:
-    variants = list(common.VARIANTS)
+    variants = [n for n, v in methods.variants().items() if v.is_compared]
+  problems = {}
+  for variant in variants:
+    try:
+      config = _config(variant, 0, '1')
+      check_config(config, jax.device_count())
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+      problems.setdefault(describe_error(error, 400), []).append(variant)
+  if problems:
+    raise CompareError(
+      'Nothing was trained: '
+      + '; '.join(
+        f'{", ".join(names)}: {problem}' for problem, names in problems.items()
+      )
+      + '.'
+    )
+  return variants
+
+
+def compare():
+  """Trains the runs that are missing, and makes the table of all."""
+  folder = pathlib.Path(_WORKDIR.value)
+  variants = _checked(_METHODS.value)
   seeds = [int(seed) for seed in _SEEDS.value]
   results = []
   for number, variant in enumerate(variants, 1):
@@ -122,13 +155,10 @@ def compare():
       if len(_RATES.value) > 1:
         result = dict(result, variant=f'{variant} (x {rate})')
       results.append(result)
-  tables = [
-    tables_lib.results_table(results),
-    tables_lib.selective_table(results),
-  ]
-  table = '\n\n'.join(filter(None, tables))
+  parts = [tables.results_table(results), *tables.curve_tables(results)]
+  table = '\n\n'.join(parts)
   (folder / 'table.md').write_text(table + '\n')
-  checkpoints.write_json(folder / 'table.json', results)
+  jsonl.write_json(folder / 'table.json', results)
   logging.info('\n%s\nSaved in %s.', table, folder)
 
 

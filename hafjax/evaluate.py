@@ -8,12 +8,12 @@ prints every metric of the arrays `scores` [N, K] (logits, or probabilities) and
 `labels` [N] in the file; columns and labels follow the hierarchy's classes.
 --output=FILE.json keeps the figures.
 
-    python -m hafjax.evaluate --workdir=DIR[,DIR...] [--layers=features,level3]
+    python -m hafjax.evaluate --workdir=DIR[,DIR...] [--rules=crm,selective]
 
 measures runs that are done (or folders of runs), each by its best checkpoint:
-metrics of validation and test split, in results.json; predictions.npz, for the
-report; and neural collapse at every checkpoint that is there, in
-collapse.jsonl.
+metrics of validation and test split, and inference rules, in results.json;
+predictions.npz, for the report; and neural collapse at every checkpoint, in
+collapse.jsonl (--layers, --splits).
 """
 
 import argparse
@@ -21,211 +21,20 @@ import pathlib
 
 from absl import logging
 from absl.flags import argparse_flags
-import jax
-import numpy as np
 
-from hafjax import metrics
+from hafjax import hierarchy
 from hafjax.cli import runner
-from hafjax.data import load_dataset
 from hafjax.errors import UserError
-from hafjax.files.arrays import ArrayError
-from hafjax.files.arrays import load_archive
-from hafjax.files.text import describe_error
-from hafjax.files.text import quote_some
-from hafjax.hierarchy import KINDS
-from hafjax.hierarchy import builtin_names
-from hafjax.hierarchy import load_hierarchy
-from hafjax.runs import checkpoints
+from hafjax.files import jsonl
+from hafjax.metrics.scores_file import evaluate_scores
 from hafjax.runs import tables
-from hafjax.runtime.devices import Devices
-from hafjax.train.collapse import CollapsePass
-from hafjax.train.collapse import check_layers
-from hafjax.train.evaluator import Evaluator
-from hafjax.train.run import collapse_records
-from hafjax.train.run import recorded_config
-from hafjax.train.setup import make_experiment
+from hafjax.train.rerun import evaluate_run
+from hafjax.train.rerun import runs_in
 
 
-class EvaluationError(UserError):
-  """Scores or runs that cannot be measured; says why."""
-
-
-# --- Scores of anyone --------------------------------------------------------
-
-
-def _arrays(file: str) -> tuple[np.ndarray, np.ndarray]:
-  try:
-    found = load_archive(file)
-  except (OSError, ArrayError) as error:
-    raise EvaluationError(
-      f'{file} cannot be read as an .npz file of plain arrays: '
-      f'{describe_error(error)}.'
-    ) from error
-  missing = [name for name in ('scores', 'labels') if name not in found]
-  if missing:
-    raise EvaluationError(
-      f'{file} has no array {missing[0]!r}: it needs scores [N, K] and labels '
-      f'[N], and has {quote_some(found) or "none"}.'
-    )
-  return found['scores'], found['labels']
-
-
-def _native(array: np.ndarray) -> np.ndarray:
-  """In a type that JAX has: of this machine's byte order, 8 bytes at most."""
-  dtype = array.dtype.newbyteorder('=')
-  if dtype.kind == 'f' and dtype.itemsize > 8:
-    dtype = np.float64
-  # What is too large is told as infinite.
-  with np.errstate(over='ignore', invalid='ignore'):
-    return array.astype(dtype, copy=False)
-
-
-def _are_probabilities(scores: np.ndarray) -> bool:
-  return bool(
-    (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3)
-  )
-
-
-def evaluate_scores(
-  file: str,
-  hierarchy: str,
-  kind: str = 'lca_height',
-  are: str = 'auto',
-) -> dict[str, float]:
-  """Metrics of an .npz file; see `metrics.evaluate`.
-
-  Args:
-    file: with the arrays 'scores' [N, K] and 'labels' [N].
-    hierarchy: a built-in name or a file, K classes.
-    kind: of distances.
-    are: what the scores are, 'logits' or 'probabilities'; 'auto' takes what is
-      positive with rows of sum 1 for the latter.
-
-  Raises:
-    EvaluationError: if the file cannot be read or does not fit the hierarchy.
-    HierarchyError: if the hierarchy is bad.
-  """
-  tree = load_hierarchy(hierarchy)
-  scores, labels = _arrays(file)
-  if scores.ndim != 2 or scores.shape[1] != tree.num_classes:
-    raise EvaluationError(
-      f'{file}: scores must have a column for each of the '
-      f'{tree.num_classes} classes of {hierarchy}, got shape '
-      f'{list(scores.shape)}.'
-    )
-  if not np.issubdtype(scores.dtype, np.floating):
-    raise EvaluationError(
-      f'{file}: scores must be floating-point numbers, got {scores.dtype}.'
-    )
-  scores, labels = _native(scores), _native(labels)
-  if not np.isfinite(scores).all():
-    rows = np.flatnonzero(~np.isfinite(scores).all(axis=1))
-    raise EvaluationError(
-      f'{file}: {len(rows):,} rows of scores are not finite, the first is row '
-      f'{rows[0]}.'
-    )
-  if are == 'auto':
-    are = 'probabilities' if _are_probabilities(scores) else 'logits'
-    logging.info('The scores are taken for %s.', are)
-  try:
-    return metrics.evaluate(
-      scores,
-      labels,
-      tree,
-      tree.distances(kind),
-      are_probabilities=are == 'probabilities',
-    )
-  except ValueError as error:
-    raise EvaluationError(f'{file}: {error}') from error
-
-
-# --- Runs of ours -------------------------------------------------------------
-
-
-def runs_in(folders) -> list[pathlib.Path]:
-  """Folders of runs that are done, in and below the given ones."""
-  found = {}
-  for folder in folders:
-    files = sorted(pathlib.Path(folder).rglob('results.json'))
-    if not files:
-      raise EvaluationError(
-        f'{folder} holds no run that is done: results.json is missing.'
-      )
-    found |= {file.parent.resolve(): None for file in files}
-  return list(found)
-
-
-def evaluate_run(
-  folder: pathlib.Path,
-  layers=('features',),
-  splits=('train',),
-  **changes,
-) -> dict:
-  """Measures a run again; see above.
-
-  Args:
-    folder: of a run that is done.
-    layers: that collapse is measured at.
-    splits: that it is measured on.
-    **changes: fields of the config, `data_dir` and `hierarchy`.
-
-  Returns:
-    What results.json holds now.
-
-  Raises:
-    ValueError: of the kind of what cannot be had.
-  """
-  config = recorded_config(
-    folder,
-    collapse=dict(every=1, splits=splits, layers=layers),
-    **changes,
-  )
-  config.ks = sorted({*config.ks, *metrics.KS})
-  data = load_dataset(config)
-  experiment = make_experiment(config, data)
-  check_layers(layers, experiment, data.image_shape)
-  run = checkpoints.Workdir(
-    folder, checkpoints.describe(config, data), create=False
-  )
-  try:
-    device = Devices(data)
-    # Any multiple of the devices: batches are filled up.
-    count = jax.device_count()
-    batch_size = -(-config.get('eval_batch_size', 500) // count) * count
-    evaluator = Evaluator(experiment, data, device)
-    geometry = CollapsePass(experiment, data, device, batch_size)
-    state = device.abstract_state(experiment)
-    records = []
-    for step in run.steps():
-      restored = run.restore(step, state)
-      records += collapse_records(geometry, restored, config)
-
-    def key(record):
-      # Of before there were others.
-      split, layer = record.get('split', 'train'), record.get('layer')
-      return record['step'], split, layer or 'features'
-
-    # What training has logged of other steps stays.
-    new = list(map(key, records))
-    records += [r for r in run.history('collapse') if key(r) not in new]
-    run.rewrite(sorted(records, key=lambda r: r['step']), 'collapse')
-    results = run.results() | dict(distance=data.kind)
-    best = run.restore(results['best_step'], state)
-    for split in ('val', 'test'):
-      results[split] = evaluator.evaluate(best, split, batch_size)
-    run.save_arrays(geometry.predictions(best), 'predictions')
-    run.finish(results)
-    return results
-  finally:
-    run.close()
-
-
-# --- The command --------------------------------------------------------------
-
-
-def _lines(found: dict[str, float]) -> str:
+def _table(values: dict[str, float]) -> str:
   """A table of metrics with a row each."""
-  rows = [[name, f'{value:.4f}'] for name, value in found.items()]
+  rows = [[name, f'{value:.4f}'] for name, value in values.items()]
   return tables.markdown_table(['metric', 'value'], rows)
 
 
@@ -245,6 +54,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
       raise argparse.ArgumentTypeError("splits are 'train', 'val' and 'test'")
     return names(value)
 
+  def ks(value):
+    return tuple(int(k) for k in names(value))
+
   what = parser.add_mutually_exclusive_group(required=True)
   what.add_argument(
     '--scores', help="an .npz file with the arrays 'scores' and 'labels'"
@@ -256,7 +68,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
   )
   parser.add_argument(
     '--distance',
-    choices=KINDS,
+    choices=hierarchy.KINDS,
     default='lca_height',
     help='between classes, for --scores (default: %(default)s)',
   )
@@ -268,6 +80,15 @@ def parse(argv: list[str]) -> argparse.Namespace:
   )
   parser.add_argument('--output', help='a .json file to write, for --scores')
   parser.add_argument('--data_dir', help="where the runs' data is now")
+  parser.add_argument(
+    '--rules',
+    type=names,
+    default=(),
+    help='inference rules to add, by commas: crm,hie,selective',
+  )
+  parser.add_argument(
+    '--ks', type=ks, help='ranks of top-k accuracy and the like, by commas'
+  )
   parser.add_argument(
     '--layers',
     type=names,
@@ -287,30 +108,38 @@ def main(args: argparse.Namespace):
   """What the command line asks for."""
   if args.scores:
     if not args.hierarchy:
-      raise EvaluationError(
+      raise UserError(
         '--scores needs --hierarchy: a built-in name '
-        f'({", ".join(builtin_names())}) or a file.'
+        f'({", ".join(hierarchy.builtin_names())}) or a file.'
       )
-    found = evaluate_scores(
+    values = evaluate_scores(
       args.scores, args.hierarchy, args.distance, args.scores_are
     )
-    print(_lines(found))
+    print(_table(values))
     if args.output:
       try:
-        checkpoints.write_json(pathlib.Path(args.output), found)
+        jsonl.write_json(pathlib.Path(args.output), values)
       except OSError as error:
-        raise EvaluationError(f'{args.output}: {error.strerror}.') from error
+        raise UserError(f'{args.output}: {error.strerror}.') from error
     return
   changes = {
     field: getattr(args, field)
-    for field in ('hierarchy', 'data_dir')
+    for field in ('hierarchy', 'data_dir', 'ks')
     if getattr(args, field) is not None
   }
   folders = runs_in(args.workdir)
   results = []
   for number, folder in enumerate(folders, 1):
     logging.info('Run %d of %d: %s.', number, len(folders), folder)
-    results.append(evaluate_run(folder, args.layers, args.splits, **changes))
+    results.append(
+      evaluate_run(
+        folder,
+        layers=args.layers,
+        splits=args.splits,
+        rules=args.rules,
+        **changes,
+      )
+    )
   print(tables.results_table(results))
 
 

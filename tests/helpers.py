@@ -14,10 +14,12 @@ import pytest
 from configs import quickstart
 from hafjax.data import load_dataset
 from hafjax.files import jsonl
-from hafjax.runs import checkpoints
+from hafjax.runs.record import describe
+from hafjax.runs.workdir import Workdir
 from hafjax.runtime import progress
-from hafjax.runtime.devices import Devices
-from hafjax.train.setup import make_experiment
+from hafjax.train.config import identity
+from hafjax.train.session import Session
+from hafjax.train.setup import Setup
 
 
 def tiny_config(variant=None, **overrides):
@@ -50,15 +52,15 @@ def environment(num_devices):
 
 
 def restored(config, folder, best=False):
-  """A run's last saved state or its best, with its experiment and data."""
+  """A run's last saved state or its best, with its setup and data."""
   data = load_dataset(config)
-  experiment = make_experiment(config, data)
-  run = checkpoints.Workdir(folder, checkpoints.describe(config, data))
-  step = run.best_step() if best else run.latest_step()
-  state = Devices(data).abstract_state(experiment)
-  state = run.restore(step, state)
+  setup = Setup.create(config, data)
+  run = Workdir(folder, describe(config, data), identity)
+  step = run.checkpoints.best_step() if best else run.checkpoints.latest_step()
+  state = Session(setup).abstract_state
+  state = run.checkpoints.restore(step, state)
   run.close()
-  return state, experiment, data
+  return state, setup, data
 
 
 def assert_close_runs(config, folder, other):

@@ -74,7 +74,7 @@ def layer_row(size, inputs, outputs, stride):
 
 def model_row(name, size, channels):
   network = network_lib.Network(
-    models.build(name), necks.PoolTop(), heads.Linear(10)
+    models.build(name), necks.PoolNeck(), heads.Linear(10)
   )
   images = jax.random.normal(jax.random.key(0), (BATCH, size, size, channels))
   labels = jnp.arange(BATCH) % 10
@@ -86,7 +86,7 @@ def model_row(name, size, channels):
         {**state, 'params': params}, images, train=True, mutable='batch_stats'
       )
       losses = optax.losses.softmax_cross_entropy_with_integer_labels(
-        outputs['logits'], labels
+        outputs.logits, labels
       )
       return losses.mean(), updated
 

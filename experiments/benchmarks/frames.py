@@ -144,7 +144,7 @@ def both_frames(num_nodes):
   rows /= np.linalg.norm(rows, axis=1, keepdims=True)
   # Rows cost the same whatever they are, and take no minutes to make.
   dense = frames.DenseFrame(jnp.asarray(rows, jnp.float32))
-  return tree, dense, heads.single(frames.TreeFrame.create(tree, GAMMA))
+  return tree, dense, heads.to_float32(frames.TreeFrame.create(tree, GAMMA))
 
 
 def logits_row(num_nodes):

@@ -21,8 +21,8 @@ from absl import flags
 import numpy as np
 import PIL.Image
 
-from hafjax.data import dataset
 from hafjax.data import decode
+from hafjax.data import sampling
 from hafjax.data import splits as splits_lib
 from hafjax.data.decode import ImageDecoder
 from hafjax.runs import tables
@@ -59,7 +59,7 @@ def ours(files, workers: int):
 
   def batches():
     # Without end, as training has them: starting up is not counted.
-    return iter(dataset.training_batches(split, BATCH, 0, 0, 10**6, workers))
+    return iter(sampling.training_batches(split, BATCH, 0, 0, 10**6, workers))
 
   return batches
 
@@ -141,7 +141,7 @@ def gathered(passes: int) -> dict[str, float]:
   for name, array in splits.items():
     split = splits_lib.Arrays(array, np.zeros(len(array), np.int32))
     for _ in range(passes):
-      batches = iter(dataset.training_batches(split, 256, 0, 0, 10**6))
+      batches = iter(sampling.training_batches(split, 256, 0, 0, 10**6))
       for _ in range(10):
         next(batches)
       began = time.perf_counter()

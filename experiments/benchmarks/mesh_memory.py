@@ -22,7 +22,7 @@ from hafjax.data import load_dataset
 from hafjax.runs import tables
 from hafjax.runtime.devices import Devices
 from hafjax.train import step
-from hafjax.train.setup import make_experiment
+from hafjax.train.setup import Setup
 
 _HIERARCHY = flags.DEFINE_string(
   'hierarchy', '../shared/hierarchies/inaturalist19.txt', 'The classes.'
@@ -55,9 +55,9 @@ def _config(variant: str, top: str, fields: dict, model: int):
 
 def _memory(config) -> dict[str, int]:
   data = load_dataset(config)
-  experiment = make_experiment(config, data)
+  setup = Setup.create(config, data)
   device = Devices(data, config.mesh)
-  trainer = step.Trainer(experiment, device)
+  trainer = step.Trainer(setup, device)
   batch = (config.batch_size,)
   images, labels = (
     jax.ShapeDtypeStruct(shape, dtype, sharding=device.split)
@@ -66,7 +66,7 @@ def _memory(config) -> dict[str, int]:
       (batch, jnp.int32),
     )
   )
-  state = device.abstract_state(experiment)
+  state = device.abstract_state(setup)
   trainer.compile(state, trainer.totals(), images, labels)
   return trainer.memory
 

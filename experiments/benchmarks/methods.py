@@ -17,7 +17,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from configs import common
 from configs import fashion_mnist
 from experiments.benchmarks import frames as bench_frames
 from experiments.benchmarks import timing
@@ -28,8 +27,8 @@ from hafjax.hierarchy import load_hierarchy
 from hafjax.runs import tables
 from hafjax.runtime import compiler
 from hafjax.train import step as step_lib
-from hafjax.train.setup import initial_state
-from hafjax.train.setup import make_experiment
+from hafjax.train.setup import Setup
+from hafjax.train.state import initial_state
 
 # Whose steps are the unit, by the top that a variant has.
 BASELINES = {'transform': 'cross_entropy', 'pool': 'cross_entropy_type1'}
@@ -60,15 +59,15 @@ def random_data(tree) -> DataSet:
 
 def compiled_step(config, data):
   """A step of a config on its first state, and seconds of compilation."""
-  experiment = make_experiment(config, data)
-  state = initial_state(experiment, data.image_shape)
+  setup = Setup.create(config, data)
+  state = initial_state(setup)
   images, labels = map(
     jnp.asarray,
     (data.splits['train'].images, data.splits['train'].labels),
   )
   program = jax.jit(
     lambda state, images, labels: step_lib.train_step(
-      state, images, labels, experiment
+      state, images, labels, setup
     ),
     compiler_options=compiler.options(),
   )
@@ -78,11 +77,12 @@ def compiled_step(config, data):
   return (lambda: step(state, images, labels)), seconds
 
 
+COMPARED = [n for n, v in methods.variants().items() if v.is_compared]
+
+
 def width(config, data):
   """Of the features that the config's method wants."""
-  return methods.feature_dim(
-    data.hierarchy, data.kind, config.top, **config.method
-  )
+  return Setup.create(config, data).method.feature_dim
 
 
 def unit_of(config, data):
@@ -95,7 +95,7 @@ def unit_of(config, data):
 def main():
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--hierarchy', help='a name or a file')
-  parser.add_argument('--variants', default=','.join(common.VARIANTS))
+  parser.add_argument('--variants', default=','.join(COMPARED))
   args = parser.parse_args()
   if args.hierarchy:
     tree = load_hierarchy(args.hierarchy)

@@ -16,11 +16,14 @@ from hafjax import collapse
 from hafjax import ufm
 from hafjax.data import load_dataset
 from hafjax.report import plots
-from hafjax.runs import checkpoints
-from hafjax.runtime.devices import Devices
+from hafjax.runs.record import describe
+from hafjax.runs.workdir import Workdir
 from hafjax.train.collapse import CollapsePass
+from hafjax.train.config import identity
+from hafjax.train.predictions import predictions
 from hafjax.train.run import train_and_evaluate
-from hafjax.train.setup import make_experiment
+from hafjax.train.session import Session
+from hafjax.train.setup import Setup
 
 _WORKDIR = pathlib.Path(tempfile.gettempdir()) / 'hafjax' / 'deep_linear'
 _BALANCED = {'imbalance.counts': (2000,) * 10}
@@ -87,12 +90,13 @@ def trained(folder: pathlib.Path, config) -> Run:
   """Trains, unless that is done, and measures the last state."""
   train_and_evaluate(config, folder)
   data = load_dataset(config)
-  experiment = make_experiment(config, data)
-  device = Devices(data)
-  work = checkpoints.Workdir(folder, checkpoints.describe(config, data))
-  state = work.restore(work.latest_step(), device.abstract_state(experiment))
-  geometry = CollapsePass(experiment, data, device, config.eval_batch_size)
-  found = geometry.predictions(state, 'train')
+  setup = Setup.create(config, data)
+  session = Session(setup)
+  work = Workdir(folder, describe(config, data), identity)
+  state = work.checkpoints.restore(
+    work.checkpoints.latest_step(), session.abstract_state
+  )
+  found = predictions(CollapsePass(session), state, setup, 'train')
   method, width = config.method, found['class_means'].shape[1]
   counts = np.bincount(data.splits['train'].labels)
   exact = ufm.minimum(
@@ -103,14 +107,14 @@ def trained(folder: pathlib.Path, config) -> Run:
     bias=method.bias,
     loss=method.loss,
   )
-  history, log = work.history('collapse'), work.history()
+  history, log = work.logs.read('collapse'), work.logs.read()
   work.close()
   return Run(
     counts,
     history,
     log[-1],
     exact.objective,
-    experiment.method.predicted['features'],
+    setup.method.predicted['features'],
     found['class_means'],
     found['weights'],
   )

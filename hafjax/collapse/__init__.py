@@ -27,9 +27,14 @@ from hafjax.collapse.measures import self_duality
 from hafjax.collapse.measures import uniform_duality
 from hafjax.collapse.prediction import Prediction
 from hafjax.collapse.statistics import ClassStatistics
+from hafjax.collapse.summary import MEASURES
+from hafjax.collapse.summary import Measure
+from hafjax.collapse.summary import summary
 
 __all__ = [
   'ClassStatistics',
+  'MEASURES',
+  'Measure',
   'Prediction',
   'alignment',
   'alignment_sums',
@@ -44,5 +49,6 @@ __all__ = [
   'outlier_deviation',
   'pair_kernel',
   'self_duality',
+  'summary',
   'uniform_duality',
 ]

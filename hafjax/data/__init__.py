@@ -1,21 +1,25 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets as specs, in memory or in files, batched by seed and step."""
+"""Data sets: read, listed or decoded; batched by seed and step."""
 
 from hafjax.data.dataset import DataSet
 from hafjax.data.dataset import load_dataset
+from hafjax.data.dataset import names
 from hafjax.data.dataset import open_dataset
-from hafjax.data.specs import SPECS
-from hafjax.data.specs import Spec
+from hafjax.data.dataset import spec
+from hafjax.data.spec import Spec
 from hafjax.data.splits import Arrays
 from hafjax.data.splits import DataError
+from hafjax.data.splits import Split
 
 __all__ = [
   'Arrays',
   'DataError',
   'DataSet',
-  'SPECS',
   'Spec',
+  'Split',
   'load_dataset',
+  'names',
   'open_dataset',
+  'spec',
 ]

@@ -1,23 +1,28 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A run's data: its splits, and which examples make up a step."""
+"""The data set of a run: its splits, classes and preprocessing."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 
-from absl import flags
 import numpy as np
 
 from hafjax import frames
+from hafjax import plugins
 from hafjax.data import augment
 from hafjax.data import decode
 from hafjax.data import features
 from hafjax.data import imbalance
-from hafjax.data import specs
-from hafjax.data import splits as splits_lib
+from hafjax.data.spec import Spec
+from hafjax.data.splits import DataError
+from hafjax.data.splits import Split
+from hafjax.data.splits import hold_out
 from hafjax.hierarchy import KINDS
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
+
+# A module a data set.
+_SETS = 'hafjax.data.sets'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,16 +39,16 @@ class DataSet:
     image_shape: (h, w, c) as the network sees it; (d,) of features.
     mean: per channel, of pixels in [0, 1]; of features, per dimension.
     std: per channel.
-    crop_padding: see `specs.Spec`.
-    flip: see `specs.Spec`.
-    crop_border: see `specs.Spec`.
+    crop_padding: see `spec.Spec`.
+    flip: see `spec.Spec`.
+    crop_border: see `spec.Spec`.
     workers: processes that make batches on the host; 0 for threads.
   """
 
   hierarchy: Hierarchy
   distances: np.ndarray
   kind: str | None
-  splits: dict[str, splits_lib.Split]
+  splits: dict[str, Split]
   image_shape: tuple[int, ...]
   mean: tuple[float, ...] | np.ndarray
   std: tuple[float, ...] | np.ndarray
@@ -60,7 +65,7 @@ class DataSet:
       HierarchyError: as `Hierarchy.at_level`.
     """
     if self.kind is None:
-      raise splits_lib.DataError(
+      raise DataError(
         'config.level needs distances of the hierarchy: leave config.distance '
         "empty, or say 'lca_height' or 'lca_depth'."
       )
@@ -130,6 +135,20 @@ class DataSet:
     return augment.normalise(images, self.mean, self.std)
 
 
+def names() -> tuple[str, ...]:
+  """Names of the data sets that come with hafjax."""
+  return plugins.plugin_names(_SETS)
+
+
+def spec(name: str) -> Spec:
+  """The spec of a data set, by its name or the dotted name of a module.
+
+  Raises:
+    PluginError: if there is none.
+  """
+  return plugins.plugin(_SETS, name, 'data set').SPEC
+
+
 def load_dataset(config) -> DataSet:
   """Reads the data set that a config names, see `listed`, and decodes it."""
   return open_dataset(config).decoded(config.get('input', {}))
@@ -147,19 +166,19 @@ def open_dataset(config) -> DataSet:
     HierarchyError: if the hierarchy's file is bad.
     FrameError: if a file of distances is bad.
   """
-  spec = specs.SPECS[config.dataset]
-  hierarchy = _hierarchy(config, spec)
-  splits = dict(spec.read(hierarchy, config))
+  own = spec(config.dataset)
+  hierarchy = _hierarchy(config, own)
+  splits = dict(own.read(hierarchy, config))
   if 'val' not in splits:
-    splits['train'], splits['val'] = splits_lib.hold_out(
-      splits['train'], spec.val_per_class
+    splits['train'], splits['val'] = hold_out(
+      splits['train'], own.val_per_class
     )
   if not len(splits['val']):
-    raise splits_lib.DataError(
+    raise DataError(
       'Nothing is left to validate on, for no class has a second training '
       'example: give a val split, or more examples.'
     )
-  kind = config.distance or spec.distance
+  kind = config.distance or own.distance
   if kind in KINDS:
     distances = hierarchy.distances(kind)
   else:
@@ -173,16 +192,16 @@ def open_dataset(config) -> DataSet:
     image_shape=_network_shape(config, splits['train']),
     mean=(),
     std=(),
-    crop_padding=_given(config.crop_padding, spec.crop_padding),
-    flip=_given(config.flip, spec.flip),
-    crop_border=spec.crop_border,
+    crop_padding=_given(config.crop_padding, own.crop_padding),
+    flip=_given(config.flip, own.flip),
+    crop_border=own.crop_border,
     workers=config.get('input', {}).get('workers', 0),
   )
   if config.level is not None:
     data = data.at_level(config.level)
   data = data.thinned(**config.imbalance)
   # Of features, of those that are left to train on.
-  mean, std = _statistics(config, spec, data.splits['train'])
+  mean, std = _statistics(config, own, data.splits['train'])
   return dataclasses.replace(data, mean=mean, std=std)
 
 
@@ -196,27 +215,27 @@ def _hierarchy(config, spec) -> Hierarchy:
     return load_hierarchy(name)
   if spec.build_hierarchy is not None:
     return spec.build_hierarchy(config)
-  raise splits_lib.DataError(
+  raise DataError(
     f'The hierarchy of {config.dataset} does not come with hafjax: name its '
     'file by --config.hierarchy.'
   )
 
 
-def _network_shape(config, split: splits_lib.Split) -> tuple[int, ...]:
+def _network_shape(config, split: Split) -> tuple[int, ...]:
   """Shape of an example as the network sees it."""
   if len(split.example_shape) == 1:
     return split.example_shape
   height, width, channels = split.example_shape
   size = config.image_size or height
   if size < max(height, width):
-    raise splits_lib.DataError(
+    raise DataError(
       f'image_size={size} is smaller than the images ({height} x {width}), '
       'and images are padded, never shrunk.'
     )
   return size, size, channels
 
 
-def _statistics(config, spec, train: splits_lib.Split):
+def _statistics(config, spec, train: Split):
   """Mean and standard deviation that inputs are standardised by."""
   if len(train.example_shape) == 1:
     if config.features.standardise:
@@ -231,113 +250,9 @@ def _statistics(config, spec, train: splits_lib.Split):
       # Of grey images, what colours have on average.
       values = (sum(values) / 3,)
     if len(values) != channels:
-      raise splits_lib.DataError(
+      raise DataError(
         f'config.{name} must have a number for each of the {channels} channels '
         f'of the images, got {values}.'
       )
     found.append(values)
   return tuple(found)
-
-
-def training_order(num_examples: int, batch_size: int, seed: int):
-  """Which examples make up each step: a fresh shuffle every epoch.
-
-  Args:
-    num_examples: size of the training split.
-    batch_size: examples a step. Batches run across epoch boundaries, so that
-      every example is seen equally often.
-    seed: fixes all of it.
-
-  Returns:
-    A sequence: `order[step]` is int64[batch_size], a function of the arguments
-    and the step alone, which is why a resumed run needs no iterator state.
-  """
-  import grain
-
-  return (
-    grain.MapDataset.range(num_examples)
-    .seed(seed)
-    .shuffle()
-    .repeat()
-    .batch(batch_size)
-  )
-
-
-def evaluation_batches(num_examples: int, batch_size: int):
-  """Yields (indices, mask) of equal length that cover every example once.
-
-  The last batch is filled up with example 0, masked out: one compiled shape,
-  on any number of devices, and nothing dropped or counted twice.
-  """
-  for start in range(0, num_examples, batch_size):
-    indices = np.arange(start, start + batch_size, dtype=np.int32)
-    mask = indices < num_examples
-    yield np.where(mask, indices, 0), mask
-
-
-def training_batches(
-  split: splits_lib.Split,
-  batch_size: int,
-  seed: int,
-  start: int,
-  stop: int,
-  rows: np.ndarray,
-  workers: int = 0,
-) -> Iterable:
-  """Yields (images, labels) of steps on the host, made ahead and in parallel.
-
-  What is random about an image depends on the seed, the step and its place in
-  the batch alone: neither on who makes it nor on where a run was continued.
-
-  Args:
-    split: has `batch(indices, rng)` and labels.
-    batch_size: examples a step.
-    seed: fixes everything.
-    start: the first step, from 0.
-    stop: the step before which they end.
-    rows: places in the batch that are made, sorted.
-    workers: see `_in_parallel`.
-  """
-  order = training_order(len(split), batch_size, seed)
-
-  def make(step):
-    indices = order[step]
-    rng = np.random.default_rng([seed, step])
-    return split.batch(indices, rng, rows), split.labels[indices[rows]]
-
-  return _in_parallel(make, range(start, stop), workers)
-
-
-def measured_batches(
-  split: splits_lib.Split, batch_size: int, rows: np.ndarray, workers: int = 0
-) -> Iterable:
-  """Yields rows of (images, labels, mask) of `evaluation_batches`."""
-  batches = list(evaluation_batches(len(split), batch_size))
-
-  def make(number):
-    indices, mask = (values[rows] for values in batches[number])
-    return split.batch(indices), split.labels[indices], mask
-
-  return _in_parallel(make, range(len(batches)), workers)
-
-
-def _in_parallel(make: Callable, numbers: range, workers: int) -> Iterable:
-  """make(number) for all numbers, in order, a few ahead.
-
-  Args:
-    make: a batch's number -> tuple of arrays.
-    numbers: consecutive.
-    workers: processes, which unpickle `make`; 0 for a thread per CPU core.
-  """
-  import grain
-
-  batches = grain.MapDataset.range(numbers.start, numbers.stop).map(make)
-  threads = 1 if workers else decode.num_cores()
-  options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
-  batches = batches.to_iter_dataset(options)
-  if workers:
-    if not flags.FLAGS.is_parsed():
-      # Grain reads its own, which outside of our commands nobody has parsed.
-      flags.FLAGS.mark_as_parsed()
-    batches = batches.mp_prefetch(grain.MultiprocessingOptions(workers))
-  return batches

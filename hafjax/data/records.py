@@ -12,10 +12,13 @@ from absl import logging
 import numpy as np
 
 from hafjax.data import decode
-from hafjax.data import splits as splits_lib
 from hafjax.data.decode import ImageDecoder
+from hafjax.data.labels import relabel
+from hafjax.data.spec import image_decoder
+from hafjax.data.tfds import tfds_builder
 from hafjax.files.arrays import ArrayError
 from hafjax.files.arrays import load_array
+from hafjax.hierarchy import Hierarchy
 
 
 class Encoded(Sequence):
@@ -45,7 +48,7 @@ def tfds_files(
 
   Args:
     name: TFDS name, such as 'imagenet2012'.
-    data_dir: see `sources.tfds_builder`.
+    data_dir: see `tfds.tfds_builder`.
     splits: TFDS's split by ours, such as dict(test='validation').
     how: images are read.
     cache: folder for labels.
@@ -54,11 +57,11 @@ def tfds_files(
     The splits, labelled in TFDS's class order, and the names of its classes.
 
   Raises:
-    DataError: as `sources.tfds_builder`.
+    DataError: as `tfds.tfds_builder`.
   """
   import tensorflow_datasets as tfds
 
-  builder = splits_lib.tfds_builder(name, data_dir)
+  builder = tfds_builder(name, data_dir)
   encoded = dict(image=tfds.decode.SkipDecoding())
   found = {}
   for split, theirs in splits.items():
@@ -96,3 +99,25 @@ def _labels(builder, split, source, cache) -> np.ndarray:
   except OSError as error:
     logging.warning('Labels cannot be kept in %s (%s).', cache, error)
   return labels
+
+
+def read_large(name: str, hierarchy: Hierarchy, config, *, test: str):
+  """Splits of a large TFDS data set, decoded as they are needed.
+
+  Args:
+    name: TFDS name, such as 'imagenet2012'.
+    hierarchy: the run's; its classes are named as in TFDS.
+    config: the run's.
+    test: TFDS's name of the split to test on.
+
+  Raises:
+    DataError: if it cannot be had, or the hierarchy has other classes.
+  """
+  splits, names = tfds_files(
+    name,
+    config.data_dir,
+    dict(train='train', test=test),
+    image_decoder(config, 'resized'),
+    decode.cache_folder(config.input.cache_dir),
+  )
+  return relabel(splits, names, hierarchy)

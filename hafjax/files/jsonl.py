@@ -3,6 +3,7 @@
 """Files of JSON that may be damaged: read whole, or an object a line."""
 
 import json
+import os
 import pathlib
 from typing import Any
 
@@ -72,3 +73,10 @@ def _inside(value: Any) -> list:
   if isinstance(value, dict):
     return list(value.values())
   return value if isinstance(value, list) else []
+
+
+def write_json(path: pathlib.Path, value: Any):
+  """Writes JSON so that a kill leaves the old file or the new, whole."""
+  temporary = path.with_name(path.name + '.tmp')
+  temporary.write_text(json.dumps(value, indent=2) + '\n')
+  os.replace(temporary, path)

@@ -4,7 +4,7 @@
 
 This folder is the only place where a method has a name. A module here offers
 
-    build(task, *, ...) -> Method
+    build(context, *, ...) -> Method
 
 and its file name is what `config.method.name` selects; its keyword arguments
 are the fields of `config.method`.
@@ -13,11 +13,12 @@ are the fields of `config.method`.
 from hafjax.methods.base import Method
 from hafjax.methods.base import MethodContext
 from hafjax.methods.base import MethodError
+from hafjax.methods.base import Variant
 from hafjax.methods.base import build
 from hafjax.methods.base import check
 from hafjax.methods.base import defaults
-from hafjax.methods.base import feature_dim
 from hafjax.methods.base import names
+from hafjax.methods.base import variants
 
 __all__ = [
   'Method',
@@ -26,6 +27,7 @@ __all__ = [
   'build',
   'check',
   'defaults',
-  'feature_dim',
+  'Variant',
   'names',
+  'variants',
 ]

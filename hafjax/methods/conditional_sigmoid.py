@@ -11,19 +11,21 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.MethodContext) -> base.Method:
+def build(context: base.MethodContext) -> base.Method:
   """A linear classifier of all nodes, each asked where its parent applies.
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
   """
-  tree = task.hierarchy
+  tree = context.hierarchy
 
   def loss(outputs, labels, progress):
     del progress
-    return losses.conditional_sigmoid_loss(outputs['logits'], labels, tree)
+    return losses.conditional_sigmoid_loss(
+      outputs.extras['node_logits'], labels, tree
+    )
 
-  def scores(outputs):
-    return losses.conditional_sigmoid_log_probs(outputs['logits'], tree)
+  def class_scores(node_logits):
+    return losses.conditional_sigmoid_log_probs(node_logits, tree)
 
-  return base.Method(heads.Linear(tree.num_nodes), loss, scores)
+  return base.Method(heads.NodeLinear(tree.num_nodes, class_scores), loss)

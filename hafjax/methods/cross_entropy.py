@@ -8,14 +8,22 @@ import optax
 from hafjax.methods import base
 from hafjax.models import heads
 
+# On the network of the fixed frames (type II) and on the plain one (type I).
+VARIANTS = {
+  'cross_entropy': {},
+  'cross_entropy_type1': {},
+  'label_smoothing': dict(label_smoothing=0.1),
+}
+FIELDS = {'cross_entropy_type1': dict(top='pool')}
+
 
 def build(
-  task: base.MethodContext, *, label_smoothing: float = 0.0
+  context: base.MethodContext, *, label_smoothing: float = 0.0
 ) -> base.Method:
   """All mistakes are equal.
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
     label_smoothing: part of the target that is spread over all classes evenly,
       in [0, 1) (Szegedy et al., CVPR 2016, arXiv 1512.00567).
   """
@@ -23,11 +31,11 @@ def build(
     raise base.MethodError(
       f'label_smoothing must be in [0, 1), got {label_smoothing}.'
     )
-  num_classes = task.hierarchy.num_classes
+  num_classes = context.hierarchy.num_classes
 
   def loss(outputs, labels, progress):
     del progress
-    logits = outputs['logits']
+    logits = outputs.logits
     if not label_smoothing:
       return optax.losses.softmax_cross_entropy_with_integer_labels(
         logits, labels

@@ -13,9 +13,14 @@ from hafjax.methods import base
 from hafjax.models import heads
 from hafjax.ufm import model
 
+# Linear layers on free features: only features and layers decay, in the loss.
+# For theory, at rates of its own: not compared with the other methods.
+FIELDS = {'deep_linear': dict(top='pool', weight_decay=0.0)}
+COMPARED = False
+
 
 def build(
-  task: base.MethodContext,
+  context: base.MethodContext,
   *,
   depth: int = 1,
   width: int | None = None,
@@ -32,7 +37,7 @@ def build(
   collapse are also taken against its geometry (`Method.predicted`).
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
     depth: how many linear layers there are, M.
     width: of all between the features and the logits; None for the features'.
     loss: 'mse' (half the squared error to one-hot labels, summed over classes)
@@ -45,9 +50,9 @@ def build(
   """
   if depth < 1:
     raise base.MethodError(f'depth must be at least 1, got {depth}.')
-  dims = (task.feature_dim,) + (width or task.feature_dim,) * (depth - 1)
+  dims = (context.width,) + (width or context.width,) * (depth - 1)
   settings = dict(
-    class_counts=task.class_counts.tolist(),
+    class_counts=context.class_counts.tolist(),
     dims=dims,
     weight_decays=(weight_decay,) * depth,
     feature_decay=feature_decay,
@@ -62,18 +67,18 @@ def build(
   except ValueError as error:
     raise base.MethodError(f'The method deep_linear: {error}') from error
   names = ['features', *(f'linear{layer}' for layer in range(1, depth))]
-  num_examples = int(task.class_counts.sum())
+  num_examples = int(context.class_counts.sum())
 
   def objective(outputs, labels, progress):
     del progress
-    lengths = jnp.sum(outputs['features'] ** 2, axis=1)
-    decay = weight_decay * sum(jnp.sum(w**2) for w in outputs['kernels'])
+    lengths = jnp.sum(outputs.features**2, axis=1)
+    decay = weight_decay * sum(jnp.sum(w**2) for w in outputs.extras['kernels'])
     # The mean over examples of this is the sum over all of them.
     decay += num_examples * feature_decay * lengths
-    return model.logit_losses(outputs['logits'], labels, loss) + decay / 2
+    return model.logit_losses(outputs.logits, labels, loss) + decay / 2
 
   return base.Method(
-    head=heads.LinearLayers((*dims[1:], task.hierarchy.num_classes), bias),
+    head=heads.LinearLayers((*dims[1:], context.hierarchy.num_classes), bias),
     loss=objective,
     predicted=dict(zip(names, predicted, strict=False)),
   )

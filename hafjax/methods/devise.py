@@ -19,12 +19,12 @@ from hafjax.models import heads
 
 
 def build(
-  task: base.MethodContext, *, margin: float = 0.1, embeddings: str = ''
+  context: base.MethodContext, *, margin: float = 0.1, embeddings: str = ''
 ) -> base.Method:
   """Features that rank the label's vector first.
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
     margin: of the ranking, > 0.
     embeddings: a `.npy` file of label vectors, [K, d], in class order, say of
       words; '' for the hierarchy's own, with cosines 1 - D / max D (Barz and
@@ -33,37 +33,27 @@ def build(
   if not margin > 0:
     raise base.MethodError(f'margin must be positive, got {margin}.')
   if embeddings:
-    vectors = _read(embeddings, task.hierarchy)
-    if vectors.shape[1] != task.feature_dim:
+    vectors = _read(embeddings, context.hierarchy)
+    if context.feature_dim not in (None, vectors.shape[1]):
       raise base.MethodError(
         f'The vectors of {embeddings} have {vectors.shape[1]} dimensions and '
-        f"features have {task.feature_dim}: use top='transform' or 'linear', "
-        'and no feature_dim.'
+        f"features have {context.feature_dim}: use top='transform' or "
+        "'linear', and no feature_dim."
       )
   else:
     vectors = fixed.vectors(
-      frames.barz_denzler_similarity(task.distances), task
+      frames.barz_denzler_similarity(context.distances), context
     )
 
   def loss(outputs, labels, progress):
     del progress
     return losses.ranking_loss(
-      outputs['features'], outputs['frame'].vectors, labels, margin
+      outputs.features, outputs.frame.vectors, labels, margin
     )
 
-  return base.Method(heads.Fixed(vectors), loss, fixed.cosines)
-
-
-def feature_dim(
-  tree: Hierarchy,
-  kind: str | None,
-  top: str,
-  embeddings: str = '',
-  **unused,
-) -> int:
-  """The width of the file's vectors, else K."""
-  del kind, top
-  return _read(embeddings, tree).shape[1] if embeddings else tree.num_classes
+  return base.Method(
+    heads.Fixed(vectors), loss, fixed.cosines, feature_dim=vectors.shape[1]
+  )
 
 
 def _read(file: str, tree: Hierarchy) -> np.ndarray:

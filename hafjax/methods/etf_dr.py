@@ -20,11 +20,13 @@ _COUNTS = {
 }
 
 
-def build(task: base.MethodContext, *, lengths: str = 'batch') -> base.Method:
+def build(
+  context: base.MethodContext, *, lengths: str = 'batch'
+) -> base.Method:
   """Unit features drawn to their class vector, with no push from the others.
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
     lengths: whose class counts make rare classes' vectors longer
       (`losses.class_lengths`): the 'batch', as released, or all of 'train'.
   """
@@ -32,19 +34,19 @@ def build(task: base.MethodContext, *, lengths: str = 'batch') -> base.Method:
     raise base.MethodError(
       f'lengths must be one of {", ".join(_COUNTS)}, got {lengths!r}.'
     )
-  similarity = frames.etf_similarity(task.hierarchy.num_classes)
+  similarity = frames.etf_similarity(context.hierarchy.num_classes)
 
   def loss(outputs, labels, progress):
     del progress
-    counts = _COUNTS[lengths](labels, jnp.asarray(task.class_counts))
+    counts = _COUNTS[lengths](labels, jnp.asarray(context.class_counts))
     scale = losses.class_lengths(counts)
     return losses.dot_regression_loss(
-      losses.unit(outputs['features']),
-      scale[:, None] * outputs['frame'].vectors,
+      losses.unit(outputs.features),
+      scale[:, None] * outputs.frame.vectors,
       labels,
       lengths=1.0,
     )
 
   return base.Method(
-    heads.Fixed(fixed.vectors(similarity, task)), loss, fixed.cosines
+    heads.Fixed(fixed.vectors(similarity, context)), loss, fixed.cosines
   )

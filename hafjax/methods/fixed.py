@@ -60,23 +60,27 @@ class Rotation:
     return cls(**options)
 
 
-def vectors(similarity: np.ndarray, task: base.MethodContext) -> np.ndarray:
+# Every field of `Rotation`, with its default, for configs; None can be set.
+ROTATION = dataclasses.asdict(Rotation())
+
+
+def vectors(similarity: np.ndarray, context: base.MethodContext) -> np.ndarray:
   """Class vectors with given cosines, or as near as the features' width lets.
 
   Args:
     similarity: wanted cosines, [K, K].
-    task: gives width and seed.
+    context: gives width and seed.
 
   Returns:
     float64[K, d]; what had to be given up is logged as a warning.
   """
-  frame = frames.low_dim_frame(similarity, task.feature_dim, seed=task.seed)
+  frame = frames.low_dim_frame(similarity, context.width, seed=context.seed)
   error = frames.gram_error(frame, similarity)
   if error.largest > 1e-6:
     logging.warning(
       'Features of %d dimensions have no room for the exact frame of %d '
       'classes: its cosines are off by %.3g at most, %.3g relative in all.',
-      task.feature_dim,
+      context.width,
       len(similarity),
       error.largest,
       error.relative,
@@ -86,7 +90,7 @@ def vectors(similarity: np.ndarray, task: base.MethodContext) -> np.ndarray:
 
 def cosines(outputs: dict) -> jax.Array:
   """Scores: cosines of features and class vectors, [B, K]."""
-  return outputs['frame'].logits(losses.unit(outputs['features']))
+  return outputs.frame.logits(losses.unit(outputs.features))
 
 
 def method(
@@ -111,17 +115,18 @@ def method(
   def loss(outputs, labels, progress):
     beta, weight = mixing(progress)
     return losses.haframe_loss(
-      outputs['features'], outputs['frame'], labels, weight, beta
+      outputs.features, outputs.frame, labels, weight, beta
     )
 
+  dim = frames.as_frame(frame).dim
   if rotation is None:
-    return base.Method(head=heads.Fixed(frame), loss=loss)
+    return base.Method(heads.Fixed(frame), loss, feature_dim=dim)
   options = Rotation.of(rotation)
 
   def update(variables, features, labels, step):
     return _turn(variables, features, labels, step, options)
 
-  return base.Method(head=heads.Turning(frame), loss=loss, update=update)
+  return base.Method(heads.Turning(frame), loss, update=update, feature_dim=dim)
 
 
 def _turn(variables, features, labels, step, options: Rotation) -> dict:

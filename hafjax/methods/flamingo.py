@@ -10,17 +10,17 @@ from hafjax.methods import base
 from hafjax.models import level_heads
 
 
-def build(task: base.MethodContext) -> base.Method:
+def build(context: base.MethodContext) -> base.Method:
   """Cross-entropy at every level; the finest level predicts.
 
   Args:
-    task: see `base.Task`; features of at least as many dimensions as the tree
-      has levels.
+    context: see `base.MethodContext`; features of at least as many dimensions
+      as the tree has levels.
   """
-  tree = task.hierarchy
+  tree = context.hierarchy
 
   def loss(outputs, labels, progress):
     del progress
-    return levels.flamingo_loss(outputs['level_logits'], labels, tree)
+    return levels.flamingo_loss(outputs.extras['level_logits'], labels, tree)
 
   return base.Method(level_heads.Flamingo(levels.level_maps(tree).sizes), loss)

@@ -10,11 +10,13 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.MethodContext, *, leaf_weight: float = 0.7) -> base.Method:
+def build(
+  context: base.MethodContext, *, leaf_weight: float = 0.7
+) -> base.Method:
   """A linear classifier towards the path to the label.
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
     leaf_weight: of the leaf in the target, see `losses.hace_loss`; the authors
       tried 0.2, 0.5 and 0.7.
   """
@@ -22,7 +24,9 @@ def build(task: base.MethodContext, *, leaf_weight: float = 0.7) -> base.Method:
   def loss(outputs, labels, progress):
     del progress
     return losses.hace_loss(
-      outputs['logits'], labels, task.hierarchy, leaf_weight
+      outputs.logits, labels, context.hierarchy, leaf_weight
     )
 
-  return base.Method(head=heads.Linear(task.hierarchy.num_classes), loss=loss)
+  return base.Method(
+    head=heads.Linear(context.hierarchy.num_classes), loss=loss
+  )

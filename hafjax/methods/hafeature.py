@@ -10,21 +10,21 @@ from hafjax.methods import base
 from hafjax.models import level_heads
 
 
-def build(task: base.MethodContext, *, margin: float = 3.0) -> base.Method:
+def build(context: base.MethodContext, *, margin: float = 3.0) -> base.Method:
   """Cross-entropy of the classes, and levels tied to each other and the tree.
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
     margin: how far predictions of examples with different coarse labels are to
       diverge, see `levels.hafeature_loss`; no divergence exceeds log 2.
   """
-  tree = task.hierarchy
+  tree = context.hierarchy
 
   def loss(outputs, labels, progress):
     del progress
     return levels.hafeature_loss(
-      outputs['level_logits'],
-      outputs['level_weights'],
+      outputs.extras['level_logits'],
+      outputs.extras['level_weights'],
       labels,
       tree,
       margin=margin,

@@ -8,7 +8,6 @@ Liang and Davis, ICCV 2023 (arXiv 2303.05689).
 from collections.abc import Mapping
 
 from hafjax import frames
-from hafjax.hierarchy import Hierarchy
 from hafjax.methods import base
 from hafjax.methods import fixed
 
@@ -17,9 +16,22 @@ from hafjax.methods import fixed
 # than the frame saves, at any size (experiments/benchmarks/frames.py).
 _TREE_CLASSES = 300
 
+# The published method; its parts: the frame under cross-entropy alone, or the
+# cosine loss alone; similarity falling linearly; a mix that moves to the cosine
+# loss; and a frame that turns to the features.
+_PUBLISHED = dict(gamma=2.0, alpha=0.4)
+VARIANTS = {
+  'haframe': _PUBLISHED,
+  'haframe_ce': _PUBLISHED | dict(alpha=0.0),
+  'haframe_cosine': _PUBLISHED | dict(alpha=1.0),
+  'haframe_linear': _PUBLISHED | dict(mapping='linear'),
+  'haframe_increase': _PUBLISHED | dict(schedule='linear_increase'),
+  'haframe_nearest': _PUBLISHED | dict(rotation=fixed.ROTATION),
+}
+
 
 def build(
-  task: base.MethodContext,
+  context: base.MethodContext,
   *,
   gamma: float,
   alpha: float,
@@ -33,8 +45,8 @@ def build(
   """HAFrame with cross-entropy and cosine loss.
 
   Args:
-    task: see `base.Task`; features of less than K - 1 dimensions get the
-      nearest frame there is, and a warning.
+    context: see `base.MethodContext`; features of less than K - 1 dimensions
+      get the nearest frame that fits, and a warning.
     gamma: decay of similarity with distance, > 0.
     alpha: weight of the cosine loss; 0 is cross-entropy alone on the frame, 1
       is the cosine loss alone, above 1 it is added to the cross-entropy.
@@ -47,47 +59,34 @@ def build(
     rotation: fields of `fixed.Rotation`, for a frame that turns to the
       features.
   """
-  tree, mixture = task.hierarchy, dict(schedule=schedule, period=period)
-  if _may_be_tree(task.kind, frame, separation, rotation):
-    if task.feature_dim == tree.num_nodes:
+  tree, mixture = context.hierarchy, dict(schedule=schedule, period=period)
+  if _may_be_tree(context.kind, frame, separation, rotation):
+    is_faster = context.neck == 'linear' and tree.num_classes >= _TREE_CLASSES
+    width = context.feature_dim
+    if width is None and (frame == 'tree' or is_faster):
+      width = tree.num_nodes
+    if width == tree.num_nodes:
       return fixed.method(
-        frames.TreeFrame.create(tree, gamma, mapping, kind=task.kind),
+        frames.TreeFrame.create(tree, gamma, mapping, kind=context.kind),
         alpha,
         **mixture,
       )
     if frame == 'tree':
       raise base.MethodError(
         f"frame='tree' needs features of {tree.num_nodes} dimensions, a node "
-        f"each, got {task.feature_dim}: use top='transform' or 'linear', and "
+        f"each, got {width}: use top='transform' or 'linear', and "
         'no feature_dim.'
       )
   similarity = frames.similarity(
-    task.distances if task.kind is None else tree,
+    context.distances if context.kind is None else tree,
     gamma,
     mapping,
     separation,
-    kind=task.kind or '',
+    kind=context.kind or '',
   )
   return fixed.method(
-    fixed.vectors(similarity, task), alpha, rotation=rotation, **mixture
+    fixed.vectors(similarity, context), alpha, rotation=rotation, **mixture
   )
-
-
-def feature_dim(
-  tree: Hierarchy,
-  kind: str | None,
-  top: str,
-  frame: str = 'auto',
-  separation: str = 'exact',
-  rotation: Mapping | None = None,
-  **unused,
-) -> int:
-  """N for a tree frame, else K."""
-  if _may_be_tree(kind, frame, separation, rotation):
-    faster = top == 'linear' and tree.num_classes >= _TREE_CLASSES
-    if frame == 'tree' or faster:
-      return tree.num_nodes
-  return tree.num_classes
 
 
 def _may_be_tree(kind, frame, separation, rotation) -> bool:

@@ -10,7 +10,7 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.MethodContext, *, alpha: float = 0.1) -> base.Method:
+def build(context: base.MethodContext, *, alpha: float = 0.1) -> base.Method:
   """A linear classifier, each step of the path to the label weighed.
 
   Weights are not divided by their sum over all nodes as published: that scales
@@ -18,7 +18,7 @@ def build(task: base.MethodContext, *, alpha: float = 0.1) -> base.Method:
   (here) makes a learning rate too small to learn.
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
     alpha: decay of the weights with depth, see
       `losses.hierarchical_cross_entropy`; published results range over 0.1 to
       0.6.
@@ -27,7 +27,9 @@ def build(task: base.MethodContext, *, alpha: float = 0.1) -> base.Method:
   def loss(outputs, labels, progress):
     del progress
     return losses.hierarchical_cross_entropy(
-      outputs['logits'], labels, task.hierarchy, alpha, normalise=False
+      outputs.logits, labels, context.hierarchy, alpha, normalise=False
     )
 
-  return base.Method(head=heads.Linear(task.hierarchy.num_classes), loss=loss)
+  return base.Method(
+    head=heads.Linear(context.hierarchy.num_classes), loss=loss
+  )

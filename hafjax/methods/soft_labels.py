@@ -10,18 +10,20 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.MethodContext, *, beta: float = 10.0) -> base.Method:
+def build(context: base.MethodContext, *, beta: float = 10.0) -> base.Method:
   """A linear classifier towards soft labels.
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
     beta: sharpness of the labels, see `losses.soft_labels`; published results
       range over 4 to 30.
   """
-  table = losses.soft_labels(task.distances, beta)
+  table = losses.soft_labels(context.distances, beta)
 
   def loss(outputs, labels, progress):
     del progress
-    return losses.soft_label_loss(outputs['logits'], labels, table)
+    return losses.soft_label_loss(outputs.logits, labels, table)
 
-  return base.Method(head=heads.Linear(task.hierarchy.num_classes), loss=loss)
+  return base.Method(
+    head=heads.Linear(context.hierarchy.num_classes), loss=loss
+  )

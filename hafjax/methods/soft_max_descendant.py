@@ -10,19 +10,21 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.MethodContext) -> base.Method:
+def build(context: base.MethodContext) -> base.Method:
   """A linear classifier of all nodes, trained on every node of the path.
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
   """
-  tree = task.hierarchy
+  tree = context.hierarchy
 
   def loss(outputs, labels, progress):
     del progress
-    return losses.soft_max_descendant_loss(outputs['logits'], labels, tree)
+    return losses.soft_max_descendant_loss(
+      outputs.extras['node_logits'], labels, tree
+    )
 
-  def scores(outputs):
-    return outputs['logits'][:, tree.leaves]
+  def class_scores(node_logits):
+    return node_logits[:, tree.leaves]
 
-  return base.Method(heads.Linear(tree.num_nodes), loss, scores)
+  return base.Method(heads.NodeLinear(tree.num_nodes, class_scores), loss)

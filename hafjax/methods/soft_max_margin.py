@@ -11,24 +11,24 @@ from hafjax.models import heads
 
 
 def build(
-  task: base.MethodContext, *, margin: str = 'distance', weight: float = 1.0
+  context: base.MethodContext, *, margin: str = 'distance', weight: float = 1.0
 ) -> base.Method:
   """A linear classifier of all nodes, with a margin by how wrong they are.
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
     margin: 'distance' or 'incorrect', see `losses.soft_max_margin_loss`.
     weight: of the margin.
   """
-  tree = task.hierarchy
+  tree = context.hierarchy
 
   def loss(outputs, labels, progress):
     del progress
     return losses.soft_max_margin_loss(
-      outputs['logits'], labels, tree, margin, weight
+      outputs.extras['node_logits'], labels, tree, margin, weight
     )
 
-  def scores(outputs):
-    return outputs['logits'][:, tree.leaves]
+  def class_scores(node_logits):
+    return node_logits[:, tree.leaves]
 
-  return base.Method(heads.Linear(tree.num_nodes), loss, scores)
+  return base.Method(heads.NodeLinear(tree.num_nodes, class_scores), loss)

@@ -11,25 +11,25 @@ from hafjax.methods import base
 from hafjax.models import heads
 
 
-def build(task: base.MethodContext, *, alpha: float = 0.0) -> base.Method:
+def build(context: base.MethodContext, *, alpha: float = 0.0) -> base.Method:
   """A linear classifier of all nodes given their parents.
 
   Weights are not divided by their sum over all nodes, see `methods.hxe`.
 
   Args:
-    task: see `base.Task`.
+    context: see `base.MethodContext`.
     alpha: decay of the weights with depth, see
       `losses.conditional_softmax_loss`.
   """
-  tree = task.hierarchy
+  tree = context.hierarchy
 
   def loss(outputs, labels, progress):
     del progress
     return losses.conditional_softmax_loss(
-      outputs['logits'], labels, tree, alpha, normalise=False
+      outputs.extras['node_logits'], labels, tree, alpha, normalise=False
     )
 
-  def scores(outputs):
-    return losses.conditional_softmax_log_probs(outputs['logits'], tree)
+  def class_scores(node_logits):
+    return losses.conditional_softmax_log_probs(node_logits, tree)
 
-  return base.Method(heads.Linear(tree.num_nodes), loss, scores)
+  return base.Method(heads.NodeLinear(tree.num_nodes, class_scores), loss)

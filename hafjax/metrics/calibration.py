@@ -1,12 +1,32 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Whether confidence is earned."""
+"""Calibration error (ECE, MCE)."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 import numpy as np
 
+from hafjax.metrics.base import Metric
+from hafjax.metrics.checks import check_finite
+from hafjax.metrics.checks import check_labels
+from hafjax.metrics.checks import check_shape
+
 NUM_BINS = 15
+
+
+def calibration_bins(
+  probs: Float[Array, 'b k'], num_bins: int, xp=jnp
+) -> tuple[Float[Array, 'b'], Int[Array, 'b']]:
+  """Confidence of each prediction, and its bin.
+
+  Args:
+    probs: of the classes, [B, K].
+    num_bins: equal intervals of confidence, (0, 1/n], (1/n, 2/n], ...
+    xp: `jax.numpy` or `numpy`.
+  """
+  confidence = probs.max(axis=1)
+  bins = xp.ceil(confidence * num_bins).astype(int) - 1
+  return confidence, xp.clip(bins, 0, num_bins - 1)
 
 
 def calibration_sums(
@@ -16,16 +36,15 @@ def calibration_sums(
   num_bins: int = NUM_BINS,
 ) -> dict[str, Array]:
   """Count, confidence and hits in bins of confidence, [bins] each."""
-  confidence = probs.max(axis=1)
-  right = probs.argmax(axis=1) == labels
-  # (0, 1/n], (1/n, 2/n], ...
-  bins = jnp.ceil(confidence * num_bins).astype(int) - 1
-  bins = jnp.clip(bins, 0, num_bins - 1)
+  confidence, bins = calibration_bins(probs, num_bins)
+  is_right = probs.argmax(axis=1) == labels
 
   def total(values):
     return jnp.zeros(num_bins, weight.dtype).at[bins].add(weight * values)
 
-  return dict(count=total(1.0), confidence=total(confidence), hits=total(right))
+  return dict(
+    count=total(1.0), confidence=total(confidence), hits=total(is_right)
+  )
 
 
 def calibration_metrics(
@@ -52,16 +71,31 @@ def calibration_error(
   Returns:
     Over bins, the mean (by examples) and the maximum of the gap between
     accuracy and mean confidence: Guo et al., ICML 2017 (arXiv 1706.04599).
+
+  Raises:
+    MetricError: if there are no examples, shapes do not fit, a probability is
+      NaN or infinite, or a label is no class.
   """
   # On the host, in float64: a sum over all examples outgrows float32.
   probs, labels = np.asarray(probs, np.float64), np.asarray(labels)
-  confidence, right = probs.max(axis=1), probs.argmax(axis=1) == labels
-  bins = np.ceil(confidence * num_bins).astype(int) - 1
-  bins = np.clip(bins, 0, num_bins - 1)
+  check_labels(labels, probs.shape[-1])
+  check_shape(probs, labels, probs.shape[-1])
+  check_finite(probs)
+  confidence, bins = calibration_bins(probs, num_bins, np)
+  is_right = probs.argmax(axis=1) == labels
   count, confidence, hits = (
     np.bincount(bins, values, num_bins)
-    for values in (np.ones(len(probs)), confidence, right)
+    for values in (np.ones(len(probs)), confidence, is_right)
   )
   sums = dict(count=count, confidence=confidence, hits=hits)
-  found = calibration_metrics(sums, len(probs))
-  return found['ece'], found['mce']
+  metrics = calibration_metrics(sums, len(probs))
+  return metrics['ece'], metrics['mce']
+
+
+METRIC = Metric(
+  sums=lambda batch, tables, weight: calibration_sums(
+    batch.probs, batch.labels, weight
+  ),
+  finalize=lambda sums, count, tables, frame: calibration_metrics(sums, count),
+  direction={'ece': -1, 'mce': -1},
+)

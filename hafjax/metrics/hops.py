@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How well the order of all classes follows the hierarchy: HOPS."""
+"""HOPS: how well the order of all classes follows the hierarchy."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 import numpy as np
 
-from hafjax.metrics import ranking as ranking_lib
+from hafjax.metrics.base import Metric
+from hafjax.metrics.base import MetricError
+from hafjax.metrics.base import Scored
+from hafjax.metrics.checks import checked
 
 
 @flax.struct.dataclass
@@ -120,18 +123,45 @@ def hops(
     are its means (Sani and Anand, CVPR 2026).
 
   Raises:
-    ValueError: if k is not between 1 and K.
+    MetricError: if k is not between 1 and K, or scores or labels cannot be
+      measured.
   """
-  num_classes = scores.shape[-1]
+  num_classes = np.shape(scores)[-1]
   k = num_classes if k is None else k
   if not 1 <= k <= num_classes:
-    raise ValueError(f'k must be between 1 and {num_classes}, got {k}.')
+    raise MetricError(f'k must be between 1 and {num_classes}, got {k}.')
   order = HopsTables.create(distances, (k,))
-  return _jitted_hops(jnp.asarray(scores), jnp.asarray(labels), order)
+  scores, labels = checked(scores, labels, len(order.ranks))
+  return _jitted_hops(scores, labels, order)
 
 
 @jax.jit
 def _jitted_hops(scores, labels, order):
-  dtype = jnp.promote_types(scores.dtype, jnp.float32)
-  ranked = ranking_lib.ranked(scores, scores.shape[1])
-  return hops_of_ranked(ranked, labels, order, dtype)[:, 0]
+  batch = Scored.create(scores, labels, scores.shape[1])
+  dtype = batch.scores.dtype
+  return hops_of_ranked(batch.ranked, labels, order, dtype)[:, 0]
+
+
+def _tables(hierarchy, distances, ks) -> HopsTables:
+  del hierarchy
+  num_classes = len(distances)
+  ks = sorted({k for k in ks if k < num_classes})
+  return HopsTables.create(distances, (*ks, num_classes))
+
+
+def _finalize(sums, count, order, frame) -> dict[str, float]:
+  del frame
+  *ks, _ = order.ks
+  names = [*(f'hops@{k}' for k in ks), 'hops']
+  return dict(zip(names, (sums / count).tolist(), strict=True))
+
+
+METRIC = Metric(
+  sums=lambda batch, order, weight: (
+    weight @ hops_of_ranked(batch.ranked, batch.labels, order, weight.dtype)
+  ),
+  finalize=_finalize,
+  direction={'hops': 1},
+  tables=_tables,
+  num_ranks=lambda order: len(order.ranks),
+)

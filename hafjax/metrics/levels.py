@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the predictions of all levels are right, and agree."""
+"""Accuracy and consistency by level; full path accuracy; mistakes by height."""
 
 import flax
 import jax.numpy as jnp
@@ -8,6 +8,8 @@ from jaxtyping import Array, Float, Int
 import numpy as np
 
 from hafjax.hierarchy import Hierarchy
+from hafjax.metrics.base import Metric
+from hafjax.metrics.checks import checked
 from hafjax.numerics import tree_sums
 
 
@@ -16,12 +18,14 @@ class Levels:
   """Nodes by level; a class less deep than a level stands for itself there.
 
   Attributes:
+    hierarchy: K classes, N nodes, height H.
     of_class: the class's node in each level, int[K, H].
     above: of each level's nodes the one in the level above, int[H, N].
     lca_heights: of the node of each class at depth 0, ..., H; 0 below the
       class, int[K, H + 1].
   """
 
+  hierarchy: Hierarchy = flax.struct.field(pytree_node=False)
   of_class: Int[Array, 'k h']
   above: Int[Array, 'h n']
   lca_heights: Int[Array, 'k l']
@@ -31,6 +35,7 @@ class Levels:
     depths, numbers = tree.node_depths, np.arange(1, tree.height + 1)[:, None]
     paths = tree.path_table
     return cls(
+      hierarchy=tree,
       of_class=np.where(paths < 0, tree.leaves[:, None], paths)[:, 1:],
       above=np.where(
         depths == numbers, tree.parents, np.arange(tree.num_nodes)
@@ -93,7 +98,8 @@ def full_path_accuracy(
     A fraction. FPA: Sani and Anand, CVPR 2026. A right class can fail: the
     likeliest class need not be under the likeliest node.
   """
-  nodes = level_predictions(jnp.asarray(probs), hierarchy)
+  probs, labels = checked(probs, labels, hierarchy.num_classes)
+  nodes = level_predictions(probs, hierarchy)
   right = nodes == Levels.create(hierarchy).of_class[np.asarray(labels)]
   return float(jnp.mean(right.all(axis=1)))
 
@@ -102,7 +108,6 @@ def level_sums(
   predicted: Int[Array, 'b'],
   probs: Float[Array, 'b k'],
   labels: Int[Array, 'b'],
-  hierarchy: Hierarchy,
   levels: Levels,
   weight: Float[Array, 'b'],
 ) -> dict[str, Array]:
@@ -111,7 +116,7 @@ def level_sums(
   def total(values):
     return weight @ values.astype(weight.dtype)
 
-  of_class = jnp.asarray(levels.of_class)
+  hierarchy, of_class = levels.hierarchy, jnp.asarray(levels.of_class)
   truth, nodes = of_class[labels], level_predictions(probs, hierarchy)
   level = jnp.arange(1, hierarchy.height)
   agree = jnp.asarray(levels.above)[level, nodes[:, 1:]] == nodes[:, :-1]
@@ -144,3 +149,18 @@ def level_metrics(
   for height, share in enumerate(heights[1:], 1):
     found[f'mistakes@height_{height}'] = float(share)
   return found
+
+
+METRIC = Metric(
+  sums=lambda batch, levels, weight: level_sums(
+    batch.ranked[:, 0], batch.probs, batch.labels, levels, weight
+  ),
+  finalize=lambda sums, count, levels, frame: level_metrics(sums, count),
+  direction={
+    'full_path_accuracy': 1,
+    'level_accuracy@': 1,
+    'path_consistency': 1,
+    'step_consistency': 1,
+  },
+  tables=lambda hierarchy, distances, ks: Levels.create(hierarchy),
+)

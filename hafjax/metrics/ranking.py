@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How near the classes are that are ranked first."""
+"""Hierarchical distance, precision and mAP at k; top-k accuracy; severity."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num
 import numpy as np
+
+from hafjax.metrics.base import Metric
+from hafjax.metrics.base import MetricError
+from hafjax.metrics.base import Scored
+from hafjax.metrics.checks import checked
 
 
 @flax.struct.dataclass
@@ -28,6 +33,11 @@ class Ranking:
   ideal: Num[Array, 'k m']
   ks: tuple[int, ...] = flax.struct.field(pytree_node=False)
 
+  @property
+  def num_ranks(self) -> int:
+    """How many of the likeliest classes are compared."""
+    return self.ideal.shape[1]
+
   @classmethod
   def create(
     cls, distances: Num[np.ndarray, 'k k'], ks: Sequence[int]
@@ -35,10 +45,10 @@ class Ranking:
     """From distances.
 
     Raises:
-      ValueError: if a rank is below 1.
+      MetricError: if a rank is below 1.
     """
     if min(ks, default=1) < 1:
-      raise ValueError(f'ks must be at least 1, got {tuple(ks)}.')
+      raise MetricError(f'ks must be at least 1, got {tuple(ks)}.')
     dtype = np.float64 if jax.config.jax_enable_x64 else np.float32
     distances = np.asarray(distances, dtype)
     num_classes = len(distances)
@@ -47,30 +57,6 @@ class Ranking:
     ideal = np.partition(distances, most - 1, axis=1)[:, :most]
     ideal.sort(axis=1)
     return cls(distances, ideal, ks)
-
-
-def ranked(scores: Float[Array, 'b k'], most: int) -> Int[Array, 'b m']:
-  """The likeliest classes, in their order; ties go to the lower index."""
-  # To `top_k`, 0 is more than -0.
-  return jax.lax.top_k(jnp.where(scores == 0, 0, scores), most)[1]
-
-
-def ranked_on_host(scores: np.ndarray) -> Int[np.ndarray, 'b k']:
-  """`ranked`, all classes; on CPU some ten times as fast as XLA's sort.
-
-  Args:
-    scores: [B, K], no NaN.
-  """
-  if scores.dtype != np.float32:
-    return np.argsort(-scores, axis=1, kind='stable').astype(np.int32)
-  # NumPy sorts integers fastest, with the class as the tail of a score that is
-  # read as an integer: as it is where positive, its bits turned where negative.
-  bits = (0.0 - scores).view(np.int32)
-  keys = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int64)
-  keys <<= 32
-  keys |= np.arange(scores.shape[1])
-  keys.sort(axis=1)
-  return keys.astype(np.int32)
 
 
 def hierarchical_sums(
@@ -90,10 +76,11 @@ def hierarchical_sums(
   Returns:
     A dict of sums over the examples that count.
   """
-  best = ranked(scores, ranking.ideal.shape[1])
+  batch = Scored.create(scores, labels, ranking.num_ranks)
   mask = jnp.ones(len(labels), bool) if mask is None else mask
-  dtype = jnp.promote_types(scores.dtype, jnp.float32)
-  return sums_of_ranked(best, labels, ranking, mask.astype(dtype))
+  return sums_of_ranked(
+    batch.ranked, labels, ranking, mask.astype(batch.scores.dtype)
+  )
 
 
 def sums_of_ranked(
@@ -103,14 +90,14 @@ def sums_of_ranked(
   weight: Float[Array, 'b'],
 ) -> dict[str, Array]:
   """`hierarchical_sums` of classes in their order, the likeliest first."""
-  dtype, most = weight.dtype, ranking.ideal.shape[1]
+  dtype, most = weight.dtype, ranking.num_ranks
   ranked = ranked[:, :most]
   distances = jnp.asarray(ranking.distances, dtype)
   ideal = jnp.asarray(ranking.ideal, dtype)[labels]
   # Where all distances are 0, all classes are alike.
   largest = jnp.maximum(jnp.max(distances), jnp.finfo(dtype).tiny)
   hit = ranked == labels[:, None]
-  found = distances[labels[:, None], ranked]
+  distance = distances[labels[:, None], ranked]
   wrong = weight * ~hit[:, 0]
 
   def total(values, weight=weight):
@@ -120,10 +107,10 @@ def sums_of_ranked(
     count=weight.sum(),
     mistakes=wrong.sum(),
     hits=total(hit.astype(dtype)),
-    distance=total(found),
-    mistake_distance=total(found, wrong),
-    best_distance=total(jax.lax.cummin(found, axis=1)),
-    similarity=total(1 - found / largest),
+    distance=total(distance),
+    mistake_distance=total(distance, wrong),
+    best_distance=total(jax.lax.cummin(distance, axis=1)),
+    similarity=total(1 - distance / largest),
     ideal_similarity=total(1 - ideal / largest),
   )
 
@@ -183,14 +170,35 @@ def hierarchical_metrics(
     code takes each class once and so depends on the batch size.
 
   Raises:
-    ValueError: if there are no examples, or a rank is below 1.
+    MetricError: if there are no examples, shapes do not fit, a score is NaN or
+      infinite, a label is no class, or a rank is below 1.
   """
   ranking = Ranking.create(distances, ks)
-  if not len(labels):
-    raise ValueError('There are no examples to measure.')
-  sums = _jitted_sums(jnp.asarray(scores), jnp.asarray(labels), ranking)
+  scores, labels = checked(scores, labels, len(ranking.distances))
+  sums = _jitted_sums(scores, labels, ranking)
   sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
   return ranking_metrics(sums, ranking.ks)
 
 
 _jitted_sums = jax.jit(hierarchical_sums)
+
+
+METRIC = Metric(
+  sums=lambda batch, ranking, weight: sums_of_ranked(
+    batch.ranked, batch.labels, ranking, weight
+  ),
+  finalize=lambda sums, count, ranking, frame: ranking_metrics(
+    sums, ranking.ks
+  ),
+  direction={
+    'top': 1,
+    'mistake_severity': -1,
+    'hier_dist@': -1,
+    'best_hier_dist@': -1,
+    'mistake_hier_dist@': -1,
+    'hier_precision@': 1,
+    'hier_map@': 1,
+  },
+  tables=lambda hierarchy, distances, ks: Ranking.create(distances, ks),
+  num_ranks=lambda ranking: ranking.num_ranks,
+)

@@ -1,134 +1,146 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that can be said of scores, in one pass."""
+"""Several metrics at once, over shared work."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 import functools
 
-import flax
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num
 import numpy as np
 
+from hafjax import plugins
 from hafjax.hierarchy import Hierarchy
-from hafjax.metrics import calibration
-from hafjax.metrics import levels as levels_lib
-from hafjax.metrics import ranking as ranking_lib
-from hafjax.metrics.hops import HopsTables
-from hafjax.metrics.hops import hops_of_ranked
+from hafjax.metrics import base
+from hafjax.metrics.base import Metric
+from hafjax.metrics.base import MetricError
+from hafjax.metrics.base import Scored
+from hafjax.metrics.base import Tables
+from hafjax.metrics.checks import check_finite
+from hafjax.metrics.checks import check_labels
+from hafjax.metrics.checks import check_shape
 
 # Ranks that are reported where nothing else is said.
 KS = (1, 5, 10, 20, 100)
 
+# Modules of the package that are no metrics.
+_SHARED = ('base', 'checks', 'confusion', 'scores_file', 'summary')
+_PACKAGE = 'hafjax.metrics'
 
-@flax.struct.dataclass
+NAMES = plugins.plugin_names(_PACKAGE, _SHARED)
+
+
+def metric(name: str) -> Metric:
+  """The metric of a name, or of the dotted name of a module.
+
+  Raises:
+    PluginError: if there is none.
+  """
+  return plugins.plugin(_PACKAGE, name, 'metric', _SHARED).METRIC
+
+
+def direction(name: str) -> int:
+  """Which way a value is better: 1 for more, -1 for less, 0 for neither.
+
+  Args:
+    name: of the value, such as 'hier_dist@5'.
+  """
+  for module in NAMES:
+    for prefix, sign in metric(module).direction.items():
+      if name.startswith(prefix):
+        return sign
+  return 0
+
+
 class MetricTables:
-  """What the hierarchy says of each class, made once, on the host.
-
-  An argument of compiled functions, like `ranking.Ranking`.
+  """What metrics need to know of the classes, made when first asked for.
 
   Attributes:
     hierarchy: K classes.
-    ranking, order, levels: see there.
+    distances: between classes, [K, K].
+    ks: ranks; those above K are left out.
   """
 
-  hierarchy: Hierarchy = flax.struct.field(pytree_node=False)
-  ranking: ranking_lib.Ranking
-  order: HopsTables
-  levels: levels_lib.Levels
-
-  @classmethod
-  def create(
-    cls,
+  def __init__(
+    self,
     hierarchy: Hierarchy,
     distances: Num[np.ndarray, 'k k'] | None = None,
     ks: Sequence[int] = KS,
-  ) -> 'MetricTables':
+  ):
     """Of a hierarchy, and distances other than its LCA heights.
 
     Raises:
-      ValueError: if a rank is below 1.
+      MetricError: if a rank is below 1.
     """
-    distances = hierarchy.distances() if distances is None else distances
-    ranking = ranking_lib.Ranking.create(distances, ks)
-    num_classes = hierarchy.num_classes
-    places = (*(k for k in ranking.ks if k < num_classes), num_classes)
-    return cls(
-      hierarchy=hierarchy,
-      ranking=ranking,
-      order=HopsTables.create(distances, places),
-      levels=levels_lib.Levels.create(hierarchy),
-    )
+    if min(ks, default=1) < 1:
+      raise MetricError(f'ks must be at least 1, got {tuple(ks)}.')
+    self.hierarchy = hierarchy
+    self.distances = hierarchy.distances() if distances is None else distances
+    self.ks = tuple(ks)
+    self._tables = {}
+
+  def of(self, names: Iterable[str]) -> dict[str, Tables]:
+    """Tables of some metrics, by name."""
+    for name in names:
+      if name not in self._tables:
+        self._tables[name] = metric(name).tables(
+          self.hierarchy, self.distances, self.ks
+        )
+    return {name: self._tables[name] for name in names}
 
 
-def evaluation_sums(
-  scores: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
-  truth: MetricTables,
-  mask: Bool[Array, 'b'] | None = None,
-  probs: Float[Array, 'b k'] | None = None,
-  ranked: Int[Array, 'b k'] | None = None,
+def num_ranks(tables: Mapping[str, Tables]) -> int:
+  """How many of the likeliest classes some metrics need in order."""
+  return max(metric(name).num_ranks(table) for name, table in tables.items())
+
+
+def metric_sums(
+  batch: Scored,
+  tables: Mapping[str, Tables],
+  mask: Bool[Array, 'b'],
 ) -> dict:
-  """A batch's part of `evaluate`, to be added to others'.
+  """A batch's part of some metrics, to be added to others'.
 
   Args:
-    scores: larger for likelier classes, [B, K]; ties go to the lower index.
-    labels: class indices, int[B].
-    truth: of the K classes.
-    mask: which examples count, bool[B]; all by default.
-    probs: of the classes, [B, K]; the softmax of the scores by default.
-    ranked: classes, the likeliest first, [B, K]; found here by default.
+    batch: scores and what is shared.
+    tables: by the name of the metric; those that do not apply to such a batch
+      are left out.
+    mask: which examples count, bool[B].
 
   Returns:
-    Nested dicts of sums over the examples that count.
+    'count' of the examples that count, and sums by the name of the metric.
   """
-  mask = jnp.ones(len(labels), bool) if mask is None else mask
-  dtype = jnp.promote_types(scores.dtype, jnp.float32)
-  weight = mask.astype(dtype)
-  if probs is None:
-    probs = jax.nn.softmax(scores.astype(dtype))
-  probs = probs.astype(dtype)
-  if ranked is None:
-    ranked = ranking_lib.ranked(scores, scores.shape[1])
-  return dict(
-    ranking_lib.sums_of_ranked(ranked, labels, truth.ranking, weight),
-    hops=weight @ hops_of_ranked(ranked, labels, truth.order, dtype),
-    calibration=calibration.calibration_sums(probs, labels, weight),
-    levels=levels_lib.level_sums(
-      ranked[:, 0], probs, labels, truth.hierarchy, truth.levels, weight
-    ),
-  )
+  weight = mask.astype(batch.scores.dtype)
+  sums = dict(count=weight.sum())
+  for name, table in tables.items():
+    if metric(name).applies(batch):
+      sums[name] = metric(name).sums(batch, table, weight)
+  return sums
 
 
-def finalise(
-  sums: dict, truth: MetricTables | ranking_lib.Ranking
-) -> dict[str, float]:
-  """Metrics from the sums over a whole split.
+def finalize(sums: dict, tables: Mapping[str, Tables], frame=None) -> dict:
+  """Metrics from sums over a whole split.
 
   Args:
-    sums: of `evaluation_sums`, or of `hierarchical_sums` with its ranking;
-      added over batches.
-    truth: the same.
+    sums: of `metric_sums`, added over batches.
+    tables: the same.
+    frame: fixed class vectors, where there are any.
 
   Returns:
-    What `evaluate`, or `hierarchical_metrics`, returns.
+    Values by name.
 
   Raises:
-    ValueError: if there are no examples.
+    MetricError: if there are no examples.
   """
   sums = jax.tree.map(lambda value: np.asarray(value, np.float64), sums)
   count = sums['count']
   if not count:
-    raise ValueError('There are no examples to measure.')
-  if isinstance(truth, ranking_lib.Ranking):
-    return ranking_lib.ranking_metrics(sums, truth.ks)
-  found = ranking_lib.ranking_metrics(sums, truth.ranking.ks)
-  *places, _ = truth.order.ks
-  names = [*(f'hops@{k}' for k in places), 'hops']
-  found |= dict(zip(names, (sums['hops'] / count).tolist(), strict=True))
-  found |= levels_lib.level_metrics(sums['levels'], count)
-  return found | calibration.calibration_metrics(sums['calibration'], count)
+    raise MetricError('There are no examples to measure.')
+  values = {}
+  for name in tables:
+    if name in sums:
+      values |= metric(name).finalize(sums[name], count, tables[name], frame)
+  return values
 
 
 def evaluate(
@@ -140,7 +152,7 @@ def evaluate(
   are_probabilities: bool = False,
   batch_size: int = 500,
 ) -> dict[str, float]:
-  """Everything that can be said of scores, a batch at a time.
+  """All metrics of scores, a batch at a time.
 
   Args:
     scores: larger for likelier classes, [N, K]; may be memory-mapped.
@@ -164,30 +176,16 @@ def evaluate(
     `calibration_error`). A class less deep than a level stands for itself.
 
   Raises:
-    ValueError: if there are no examples, shapes do not fit, labels are no
-      classes, or a rank is below 1.
+    MetricError: if there are no examples, shapes do not fit, a score is NaN or
+      infinite, a label is no class, or a rank is below 1.
   """
   labels = np.asarray(labels)
-  num_classes = hierarchy.num_classes
-  if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-    raise ValueError(
-      'labels must be integers of shape [N], the numbers of classes, got '
-      f'{labels.dtype} of shape {list(labels.shape)}.'
-    )
-  if np.shape(scores) != (len(labels), num_classes):
-    raise ValueError(
-      f'scores must be of shape [{len(labels)}, {num_classes}], a row for each '
-      'label and a column for each class of the hierarchy, got '
-      f'{list(np.shape(scores))}.'
-    )
-  if not len(labels):
-    raise ValueError('There are no examples to measure.')
-  if labels.min() < 0 or labels.max() >= num_classes:
-    raise ValueError(
-      f'Labels must be from 0 to {num_classes - 1}, got {labels.min()} to '
-      f'{labels.max()}.'
-    )
-  truth = jax.device_put(MetricTables.create(hierarchy, distances, ks))
+  check_shape(scores, labels, hierarchy.num_classes)
+  check_labels(labels, hierarchy.num_classes)
+  tables = MetricTables(hierarchy, distances, ks).of(
+    ('ranking', 'hops', 'levels', 'calibration')
+  )
+  placed = jax.device_put(tables)
   total = None
   batch_size = min(batch_size, len(labels))
   for start in range(0, len(labels), batch_size):
@@ -195,16 +193,23 @@ def evaluate(
     mask = rows < len(labels)
     rows = np.minimum(rows, len(labels) - 1)
     batch = np.asarray(scores[rows])
-    ranked = ranking_lib.ranked_on_host(batch)
+    check_finite(batch, start)
+    ranked = base.rank_on_host(batch)
     sums = _batch_sums(
-      batch, labels[rows], truth, mask, ranked, are_probabilities
+      batch, labels[rows], placed, mask, ranked, are_probabilities
     )
     sums = jax.tree.map(lambda x: np.asarray(x, np.float64), sums)
     total = sums if total is None else jax.tree.map(np.add, total, sums)
-  return finalise(total, truth)
+  return finalize(total, tables)
 
 
 @functools.partial(jax.jit, static_argnames='are_probabilities')
-def _batch_sums(scores, labels, truth, mask, ranked, are_probabilities):
-  probs = scores if are_probabilities else None
-  return evaluation_sums(scores, labels, truth, mask, probs, ranked)
+def _batch_sums(scores, labels, tables, mask, ranked, are_probabilities):
+  batch = Scored.create(
+    scores,
+    labels,
+    ranked.shape[1],
+    probs=scores if are_probabilities else None,
+    ranked=ranked,
+  )
+  return metric_sums(batch, tables, mask)

@@ -64,3 +64,8 @@ def build(name: str, **options) -> nn.Module:
     'vit_SIZE_PATCH (for example vit_s_16; sizes are '
     f'{", ".join(vit.SIZES)}) and wrn_DEPTH_WIDTH (for example wrn_28_8).'
   )
+
+
+def takes_features(name: str) -> bool:
+  """Whether a backbone can take feature vectors [B, d] for images."""
+  return name in ('identity', 'mlp')

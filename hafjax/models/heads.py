@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From features to logits, learned or fixed."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flax import linen as nn
@@ -10,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from hafjax import frames
+from hafjax.models.outputs import Classifier
+from hafjax.models.outputs import HeadOutputs
 from hafjax.runtime import mesh
 
 
@@ -17,26 +20,42 @@ class Linear(nn.Module):
   """A learned linear classifier with bias.
 
   Attributes:
-    num_outputs: K, or as many as a method wants.
+    num_classes: K.
   """
 
-  num_outputs: int
+  num_classes: int
 
   @nn.compact
-  def __call__(self, features):
-    """[B, d] -> features and logits [B, outputs], float32.
-
-    Also its own 'weights' [outputs, d] and 'bias' [outputs].
-    """
+  def __call__(self, features) -> HeadOutputs:
+    """[B, d] -> logits [B, K], float32, and the classifier of 'features'."""
     features = features.astype(jnp.float32)
-    dense = nn.Dense(self.num_outputs, name='dense')
+    dense = nn.Dense(self.num_classes, name='dense')
     logits = dense(features)
     params = dense.variables['params']
-    return dict(
-      features=features,
-      logits=logits,
-      weights=params['kernel'].T,
-      bias=params['bias'],
+    classifier = Classifier(params['kernel'].T, params['bias'])
+    return HeadOutputs(features, logits, classifiers={'features': classifier})
+
+
+class NodeLinear(nn.Module):
+  """A learned linear classifier of all nodes of a tree.
+
+  Attributes:
+    num_nodes: N.
+    class_scores: logits of nodes [B, N] -> scores of classes [B, K].
+  """
+
+  num_nodes: int
+  class_scores: Callable
+
+  @nn.compact
+  def __call__(self, features) -> HeadOutputs:
+    """[B, d] -> logits [B, K] and extra 'node_logits' [B, N], float32."""
+    features = features.astype(jnp.float32)
+    node_logits = nn.Dense(self.num_nodes, name='dense')(features)
+    return HeadOutputs(
+      features,
+      self.class_scores(node_logits),
+      extras=dict(node_logits=node_logits),
     )
 
 
@@ -52,14 +71,13 @@ class LinearLayers(nn.Module):
   bias: bool = False
 
   @nn.compact
-  def __call__(self, features):
-    """[B, d] -> features and logits [B, K], float32.
+  def __call__(self, features) -> HeadOutputs:
+    """[B, d] -> logits [B, K], float32.
 
-    Also the 'kernels' of the layers, [d_l, d_{l-1}] each; their product, the
-    classifier's 'weights' [K, d]; 'bias' [K] (zeros for none); 'intermediates',
-    what goes into the second layer and on, 'linear1' and so on; and
-    'layer_weights', [K, width] of each of these, what the layers above make of
-    it.
+    'kernels' of the layers, [d_l, d_(l - 1)] each, are extras; what goes into
+    the second layer and on, 'linear1' and so on, are intermediates; classifiers
+    are, for each of these and for the features, the product of the layers above
+    and the last layer's bias (zeros for none).
     """
     x = features = features.astype(jnp.float32)
     inputs, kernels, bias = [], [], jnp.zeros(self.widths[-1])
@@ -78,16 +96,16 @@ class LinearLayers(nn.Module):
       above.append(
         jnp.matmul(above[-1], kernel, precision=jax.lax.Precision.HIGHEST)
       )
-    weights, *above = above[::-1]
-    names = [f'linear{layer}' for layer in range(1, len(kernels))]
-    return dict(
-      features=features,
-      logits=x,
-      kernels=tuple(kernels),
-      weights=weights,
-      bias=bias,
-      intermediates=dict(zip(names, inputs[1:], strict=True)),
-      layer_weights=dict(zip(names, above, strict=True)),
+    layers = ['features', *(f'linear{n}' for n in range(1, len(kernels)))]
+    return HeadOutputs(
+      features,
+      x,
+      classifiers={
+        layer: Classifier(weights, bias)
+        for layer, weights in zip(layers, above[::-1], strict=True)
+      },
+      extras=dict(kernels=tuple(kernels)),
+      intermediates=dict(zip(layers[1:], inputs[1:], strict=True)),
     )
 
 
@@ -95,7 +113,7 @@ class Fixed(nn.Module):
   """A classifier whose rows are given and stay.
 
   The frame is a variable of the collection 'frame', not a parameter: it has no
-  gradient, no weight decay and no optimiser state, but a place in checkpoints,
+  gradient, no weight decay and no optimizer state, but a place in checkpoints,
   so that a run can be read where rounding would make another frame.
 
   Attributes:
@@ -105,27 +123,27 @@ class Fixed(nn.Module):
   frame: Any
 
   @nn.compact
-  def __call__(self, features):
-    """[B, d] -> features and logits [B, K], float32, and the 'frame'.
+  def __call__(self, features) -> HeadOutputs:
+    """[B, d] -> logits [B, K], float32, and the frame.
 
     Raises:
       ValueError: if the features are not as wide as the frame.
     """
-    given = frames.as_frame(self.frame)
-    if features.shape[-1] != given.dim:
+    initial = frames.as_frame(self.frame)
+    if features.shape[-1] != initial.dim:
       raise ValueError(
-        f'The frame has {given.dim} dimensions and the features '
+        f'The frame has {initial.dim} dimensions and the features '
         f'have {features.shape[-1]}: they must be the same.'
       )
     features = features.astype(jnp.float32)
-    if not isinstance(given, frames.DenseFrame):
+    if not isinstance(initial, frames.DenseFrame):
       # No rows to split over devices.
       features = mesh.over_all(features)
-    frame = self.variable('frame', 'frame', single, given).value
-    return dict(features=features, logits=frame.logits(features), frame=frame)
+    frame = self.variable('frame', 'frame', to_float32, initial).value
+    return HeadOutputs(features, frame.logits(features), frame=frame)
 
 
-def single(frame):
+def to_float32(frame):
   """A pytree with its floating arrays in float32."""
 
   def cast(leaf):
@@ -144,7 +162,7 @@ class Turning(Fixed):
   """
 
   @nn.compact
-  def __call__(self, features):
+  def __call__(self, features) -> HeadOutputs:
     """As `Fixed`."""
     outputs = super().__call__(features)
     rows = np.asarray(self.frame, np.float64)
@@ -156,5 +174,5 @@ class Turning(Fixed):
       ('sums', np.zeros_like(rows)),
       ('counts', np.zeros(len(rows))),
     ):
-      self.variable('frame', name, single, initial)
+      self.variable('frame', name, to_float32, initial)
     return outputs

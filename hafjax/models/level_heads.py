@@ -12,6 +12,7 @@ import numpy as np
 from hafjax.hierarchy import Hierarchy
 from hafjax.losses import hier_cos
 from hafjax.models import heads
+from hafjax.models.outputs import HeadOutputs
 from hafjax.numerics.vectors import at_least_float32
 from hafjax.numerics.vectors import unit
 
@@ -31,7 +32,7 @@ class Flamingo(nn.Module):
   level_sizes: tuple[int, ...]
 
   @nn.compact
-  def __call__(self, features):
+  def __call__(self, features) -> HeadOutputs:
     """[B, d] -> features, logits per level and of the finest, float32.
 
     Raises:
@@ -45,10 +46,10 @@ class Flamingo(nn.Module):
       others = jax.lax.stop_gradient(features[:, finer:])
       inputs = jnp.concatenate([own, others], axis=1)
       level_logits.append(nn.Dense(size, name=f'level{i + 1}')(inputs))
-    return dict(
-      features=features,
-      logits=level_logits[-1],
-      level_logits=tuple(level_logits),
+    return HeadOutputs(
+      features,
+      level_logits[-1],
+      extras=dict(level_logits=tuple(level_logits)),
     )
 
 
@@ -77,7 +78,7 @@ class LevelClassifiers(nn.Module):
   level_sizes: tuple[int, ...]
 
   @nn.compact
-  def __call__(self, features):
+  def __call__(self, features) -> HeadOutputs:
     """[B, d] -> features, logits and unit weights per level, float32.
 
     'level_weights' are [n_l, d] each; 'logits' those of the finest level.
@@ -92,11 +93,12 @@ class LevelClassifiers(nn.Module):
       bias = self.param(f'bias{level}', nn.initializers.zeros, (size,))
       level_weights.append(weights)
       level_logits.append(features @ weights.T + bias)
-    return dict(
-      features=features,
-      logits=level_logits[-1],
-      level_logits=tuple(level_logits),
-      level_weights=tuple(level_weights),
+    return HeadOutputs(
+      features,
+      level_logits[-1],
+      extras=dict(
+        level_logits=tuple(level_logits), level_weights=tuple(level_weights)
+      ),
     )
 
 
@@ -104,7 +106,7 @@ class HierCos(nn.Module):
   """A coordinate per node below the root, read off along fixed directions.
 
   The directions are a variable of the collection 'frame', for the reasons of
-  `heads.Fixed`. They are no class vectors, so there is no output 'frame'.
+  `heads.Fixed`. They are no class vectors, so the outputs have no `frame`.
 
   Attributes:
     hierarchy: N nodes, K classes.
@@ -115,16 +117,16 @@ class HierCos(nn.Module):
   basis: Any
 
   @nn.compact
-  def __call__(self, features):
+  def __call__(self, features) -> HeadOutputs:
     """[B, N - 1] -> features, node_logits [B, N - 1], logits [B, K], float32.
 
     'logits' are the scores of `hier_cos_scores`.
     """
     features = at_least_float32(features)
-    basis = self.variable('frame', 'basis', heads.single, self.basis).value
+    basis = self.variable('frame', 'basis', heads.to_float32, self.basis).value
     coordinates = features @ basis.T
-    return dict(
-      features=features,
-      logits=hier_cos.hier_cos_scores(coordinates, self.hierarchy),
-      node_logits=coordinates,
+    return HeadOutputs(
+      features,
+      hier_cos.hier_cos_scores(coordinates, self.hierarchy),
+      extras=dict(node_logits=coordinates),
     )

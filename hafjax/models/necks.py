@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""From a feature map to features: pooling alone, or a projection as well."""
+"""Necks: from a feature map to features, by pooling and perhaps projection."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from hafjax.models.conv import conv
 
 
-class PoolTop(nn.Module):
+class PoolNeck(nn.Module):
   """Type I: global average pooling, nothing learned."""
 
   @nn.compact
@@ -20,7 +20,7 @@ class PoolTop(nn.Module):
     return feature_map.mean((1, 2))
 
 
-class LinearTop(nn.Module):
+class LinearNeck(nn.Module):
   """Average pooling, a linear map and BatchNorm: any width at a low price.
 
   Attributes:
@@ -47,7 +47,7 @@ class LinearTop(nn.Module):
     )(x)
 
 
-class TransformTop(nn.Module):
+class TransformNeck(nn.Module):
   """Type II: the HAFrame paper's transformation (arXiv 2303.05689).
 
   A 1x1 convolution without bias before average pooling, BatchNorm, and two
@@ -88,21 +88,29 @@ class TransformTop(nn.Module):
     return x
 
 
-_PROJECTIONS = {'linear': LinearTop, 'transform': TransformTop}
+_PROJECTIONS = {'linear': LinearNeck, 'transform': TransformNeck}
 NAMES = ('pool', *_PROJECTIONS)
 
 
-def build(
-  name: str, dim: int, channels: int, **options
-) -> tuple[nn.Module, int]:
-  """A top by name, and how wide its features are.
+def width(name: str, feature_dim: int | None, channels: int) -> int | None:
+  """Width of a neck's features; None where it is free.
+
+  Args:
+    name: one of `NAMES`.
+    feature_dim: that the user asks for, or None.
+    channels: of the feature map, which 'pool' leaves as they are.
+  """
+  return channels if name == 'pool' else feature_dim
+
+
+def build(name: str, dim: int, **options) -> nn.Module:
+  """A neck by name.
 
   Args:
     name: 'pool' (type I), 'linear' or 'transform' (type II).
-    dim: wanted width, which 'pool' cannot give.
-    channels: of the feature map.
+    dim: width of the features.
     **options: fields of the module, such as `dtype`.
   """
   if name == 'pool':
-    return PoolTop(), channels
-  return _PROJECTIONS[name](dim, **options), dim
+    return PoolNeck()
+  return _PROJECTIONS[name](dim, **options)

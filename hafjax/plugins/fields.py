@@ -42,7 +42,7 @@ class Field:
       how to run: paths, devices, logging.
     before: value that stands for what was done before the field existed, for
       runs recorded then; the default, unless given.
-    type: of a field whose default is None, for values on the command line.
+    value_type: where the default is None, for values on the command line.
   """
 
   default: Any
@@ -50,7 +50,7 @@ class Field:
   doc: str
   binds: bool = True
   before: Any = _DEFAULT
-  type: type | None = None
+  value_type: type | None = None
 
   @property
   def value_before(self) -> Any:

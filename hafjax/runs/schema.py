@@ -6,14 +6,13 @@ Runs write what is sound; files that were edited or damaged are told before
 anything is computed from them.
 """
 
+import dataclasses
 from typing import Any
 
 from hafjax.errors import UserError
 from hafjax.files.text import quote
+from hafjax.files.text import quote_some
 from hafjax.numerics.numbers import is_int
-
-# Of the rule 'selective', as lists of one length.
-_CURVE = ('threshold', 'coverage', 'risk')
 
 _KINDS = {
   str: 'a text',
@@ -74,25 +73,48 @@ def check_results(results: Any):
       _check_metrics(found[split], f'{split} of the rule {quote(name)}')
 
 
-def _check_metrics(found: dict, where: str):
-  """Numbers by name; or, by thresholds, lists of numbers among them."""
-  size = 0
-  if 'threshold' in found and 'top1' not in found:
-    need(found, **dict.fromkeys(_CURVE, list))
-    size = len(found['threshold'])
-    if not is_number(found.get('area')):
-      raise RunFileError(f'is damaged: {where} has no area')
-  for name, value in found.items():
-    if not is_number(value) and not (size and _is_row(value, size)):
+@dataclasses.dataclass(frozen=True)
+class Curve:
+  """A curve that an inference rule measures.
+
+  Attributes:
+    parameter: name of what varies along it, such as 'threshold'.
+    x: name of the horizontal axis, such as 'coverage'.
+    y: name of the vertical axis, such as 'risk'.
+    values: of the three, lists of one length.
+    area: under the curve.
+  """
+
+  parameter: str
+  x: str
+  y: str
+  values: dict[str, list[float]]
+  area: float
+
+  @classmethod
+  def of(cls, metrics: dict) -> 'Curve | None':
+    """The curve among a rule's values: its lists, and 'area'; None for none."""
+    values = {k: v for k, v in metrics.items() if isinstance(v, list)}
+    if not values:
+      return None
+    return cls(*values, values=values, area=metrics['area'])
+
+
+def _check_metrics(metrics: dict, where: str):
+  """Numbers by name; or the three lists of a curve, with its area."""
+  lists = {k: v for k, v in metrics.items() if isinstance(v, list)}
+  if lists:
+    sizes = {len(values) for values in lists.values()}
+    if len(lists) != 3 or len(sizes) != 1 or sizes == {0}:
       raise RunFileError(
-        f'is damaged: {where} has {quote(value)} as '
-        f'{quote(name)}, which is no number'
+        f'is damaged: {where} has lists, {quote_some(lists)}, that are no curve'
       )
-
-
-def _is_row(value: Any, size: int) -> bool:
-  return (
-    isinstance(value, list)
-    and len(value) == size
-    and all(map(is_number, value))
-  )
+    if not is_number(metrics.get('area')):
+      raise RunFileError(f'is damaged: {where} has no area')
+  for name, value in metrics.items():
+    is_list = name in lists and all(map(is_number, value))
+    if not is_list and not is_number(value):
+      raise RunFileError(
+        f'is damaged: {where} has {quote(value)} as {quote(name)}, which is no '
+        'number'
+      )

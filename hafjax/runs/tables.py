@@ -8,6 +8,8 @@ import math
 import numpy as np
 import scipy.stats
 
+from hafjax.runs.schema import Curve
+
 # What a table shows, in its order: metric -> (heading, scale, decimals).
 # Only metrics that every row has become columns.
 COLUMNS = {
@@ -19,26 +21,8 @@ COLUMNS = {
   'hier_dist@20': ('dist@20', 1, 3),
 }
 
-# How the names of metrics begin of which more is better, or less. Losses are
-# neither: those of two methods do not compare.
-_MORE = (
-  'top',
-  'hier_precision@',
-  'hier_map@',
-  'hops',
-  'full_path_accuracy',
-  'level_accuracy@',
-  'path_consistency',
-  'step_consistency',
-)
-_LESS = (
-  'mistake_severity',
-  'hier_dist@',
-  'best_hier_dist@',
-  'mistake_hier_dist@',
-  'ece',
-  'mce',
-)
+# Values of a curve's parameter that tables show.
+_PARAMETERS = (0.5, 0.9, 0.99)
 
 
 def mean_and_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -91,11 +75,6 @@ def paired_difference(
     half,
     float(2 * scipy.stats.t.sf(statistic, len(differences) - 1)),
   )
-
-
-def better(metric: str) -> int:
-  """1 if more of a metric is better, -1 if less is, 0 if neither."""
-  return metric.startswith(_MORE) - metric.startswith(_LESS)
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -156,34 +135,46 @@ def results_table(results: Sequence[dict], split: str = 'test') -> str:
   return markdown_table(*_cells(groups, COLUMNS))
 
 
-def selective_table(results: Sequence[dict], split: str = 'test') -> str:
-  """A table of the rule 'selective', '' where no run was asked for it.
-
-  Columns: the area under the curve of risk against coverage, and both at three
-  thresholds of confidence; see `decisions.selective_curve`.
-  """
-  found = selective_cells(results, split)
-  return markdown_table(*found) if found else ''
+def curve_tables(results: Sequence[dict], split: str = 'test') -> list[str]:
+  """Tables of the inference rules that measure curves, one a kind of curve."""
+  return [
+    markdown_table(header, rows) for header, rows in curve_cells(results, split)
+  ]
 
 
-def selective_cells(
+def curve_cells(
   results: Sequence[dict], split: str = 'test'
-) -> tuple[list[str], list[list[str]]] | None:
-  """Header and rows of `selective_table`, None where there are none."""
+) -> list[tuple[list[str], list[list[str]]]]:
+  """Headers and rows of `curve_tables`.
+
+  Columns: the area under the curve, and both axes at three values of its
+  parameter.
+  """
   groups = {}
-  for row, _, found in rows(results, split):
-    if 'threshold' not in found:
+  for row, _, metrics in rows(results, split):
+    curve = Curve.of(metrics)
+    if curve is None:
       continue
-    cells = {'area': found['area']}
-    for threshold in (0.5, 0.9, 0.99):
-      i = int(np.argmin(np.abs(np.subtract(found['threshold'], threshold))))
-      cells[f'coverage@{threshold}'] = found['coverage'][i]
-      cells[f'risk@{threshold}'] = found['risk'][i]
-    groups.setdefault(row, []).append(cells)
-  if not groups:
-    return None
-  names = next(iter(groups.values()))[0]
-  return _cells(groups, {name: (name, 1, 3) for name in names})
+    kind = (curve.parameter, curve.x, curve.y)
+    by_row = groups.setdefault(kind, {})
+    by_row.setdefault(row, []).append(_points(curve))
+  return [
+    _cells(
+      by_row, {name: (name, 1, 3) for name in next(iter(by_row.values()))[0]}
+    )
+    for by_row in groups.values()
+  ]
+
+
+def _points(curve: Curve) -> dict[str, float]:
+  """A curve's area, and its axes at `_PARAMETERS`."""
+  points = {'area': curve.area}
+  for value in _PARAMETERS:
+    distance = np.abs(np.subtract(curve.values[curve.parameter], value))
+    i = int(np.argmin(distance))
+    for axis in (curve.x, curve.y):
+      points[f'{axis}@{value}'] = curve.values[axis][i]
+  return points
 
 
 def _cells(

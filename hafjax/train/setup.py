@@ -1,11 +1,10 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a run is: its state, and all that stays fixed, made from a config."""
+"""Setup of a run: data, network, method, optimizer and schedule of a config."""
 
-from collections.abc import Callable
 import dataclasses
+from typing import Any
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,136 +13,140 @@ import optax
 from hafjax import methods
 from hafjax import models
 from hafjax.data import DataSet
+from hafjax.data import open_dataset
 from hafjax.metrics import MetricTables
 from hafjax.models import necks
-from hafjax.models import network as network_lib
+from hafjax.models.network import Network
+from hafjax.runs import record
+from hafjax.train.optimizers import make_optimizer
 
 
-@flax.struct.dataclass
-class TrainState:
-  """What a step changes, and a checkpoint holds.
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+  """Steps after which something happens; steps count from 1.
 
   Attributes:
-    step: updates done, int32[].
-    params: what is learned.
-    variables: what else the network holds: BatchNorm's running statistics, and
-      a fixed frame.
-    opt_state: the optimiser's.
+    num_steps: length of training.
+    eval_steps: evaluation on the validation split, and a checkpoint.
+    collapse_steps: measures of neural collapse.
+    keep_steps: checkpoints that stay.
   """
 
-  step: jax.Array
-  params: dict
-  variables: dict
-  opt_state: tuple
+  num_steps: int
+  eval_steps: frozenset[int]
+  collapse_steps: frozenset[int]
+  keep_steps: frozenset[int]
+
+  @classmethod
+  def create(cls, config, num_train: int) -> 'Schedule':
+    """The schedule of a config, for so many training examples."""
+    num_steps = max(config.num_epochs * num_train // config.batch_size, 1)
+
+    def last_steps(every):
+      """The last step of every so many epochs; none for 0."""
+      epochs = range(every, config.num_epochs + 1, every) if every else ()
+      return {epoch * num_train // config.batch_size for epoch in epochs}
+
+    collapse_steps = last_steps(config.collapse.every)
+    if config.collapse.every:
+      collapse_steps |= {num_steps}
+    return cls(
+      num_steps=num_steps,
+      eval_steps=frozenset(last_steps(config.eval_every) | {num_steps}),
+      collapse_steps=frozenset(collapse_steps),
+      keep_steps=frozenset(last_steps(config.keep_every)),
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Experiment:
-  """What stays fixed during a run.
+class Setup:
+  """What stays fixed during a run, made from its config.
 
   Attributes:
+    config: the run's.
+    data: its data set; images in files are only listed, until `decoded`.
     network: images -> outputs of the method's head.
     method: loss and scores.
-    optimiser: of all parameters.
-    preprocess: (uint8 images, key or None) -> float images.
-    truth: what metrics compare with, on the host.
-    num_steps: length of training.
+    optimizer: of all parameters.
+    schedule: of evaluation, measures and checkpoints.
+    tables: what metrics compare with, on the host.
     microbatch_size: examples at once, of those of a step; None for all.
-    seed: of initial weights and augmentation.
+    streams: which random numbers training draws, see `runs.record.streams`.
   """
 
-  network: network_lib.Network
+  config: Any
+  data: DataSet
+  network: Network
   method: methods.Method
-  optimiser: optax.GradientTransformation
-  preprocess: Callable
-  truth: MetricTables
-  num_steps: int
+  optimizer: optax.GradientTransformation
+  schedule: Schedule
+  tables: MetricTables
   microbatch_size: int | None
-  seed: int
+  streams: int = record.STREAMS
 
+  @property
+  def seed(self) -> int:
+    """Of initial weights and augmentation."""
+    return self.config.seed
 
-def initial_state(
-  experiment: Experiment, image_shape, backbone: dict | None = None
-) -> TrainState:
-  """Fresh weights from the experiment's seed, float32.
+  @classmethod
+  def create(
+    cls,
+    config,
+    data: DataSet | None = None,
+    *,
+    streams: int = record.STREAMS,
+  ) -> 'Setup':
+    """Builds all parts of a run.
 
-  Args:
-    experiment: what stays fixed.
-    image_shape: (h, w, c) as the network sees it.
-    backbone: variables by collection that the backbone starts from instead, see
-      `pretrained.initial_backbone`.
-  """
-  key = jax.random.key(experiment.seed)
-  images = jnp.zeros((1, *image_shape), jnp.float32)
-  variables = experiment.network.init(key, images, train=False)
-  for collection, given in (backbone or {}).items():
-    variables[collection] |= dict(backbone=given)
-  params = variables.pop('params')
-  return TrainState(
-    step=jnp.zeros((), jnp.int32),
-    params=params,
-    variables=variables,
-    opt_state=experiment.optimiser.init(params),
-  )
+    Args:
+      config: the run's, which was checked.
+      data: its data set; read as the config says by default.
+      streams: which random numbers to draw.
 
-
-def frame_of(state: TrainState):
-  """A state's fixed class vectors as they are now, or None."""
-  fixed = state.variables.get('frame', {}).get('classifier', {})
-  return fixed.get('frame')
-
-
-def make_optimiser(config, num_steps: int) -> optax.GradientTransformation:
-  """SGD with momentum; a cosine from its own peak rate for each part.
-
-  Parts are the network's top-level parameter groups, as in `config.lr`.
-  """
-
-  def sgd(peak):
-    return optax.chain(
-      optax.add_decayed_weights(config.weight_decay),
-      optax.sgd(
-        optax.cosine_decay_schedule(peak, num_steps),
-        momentum=config.momentum,
+    Raises:
+      UserError: of the kind of the part that cannot be built.
+    """
+    data = open_dataset(config) if data is None else data
+    network, method = _network(config, data)
+    schedule = Schedule.create(config, len(data.splits['train']))
+    return cls(
+      config=config,
+      data=data,
+      network=network,
+      method=method,
+      optimizer=make_optimizer(config, schedule.num_steps),
+      schedule=schedule,
+      tables=MetricTables(data.hierarchy, data.distances, config.ks),
+      microbatch_size=(
+        config.batch_size // config.microbatches
+        if config.microbatches > 1
+        else None
       ),
+      streams=streams,
     )
 
-  by_part = optax.partition(
-    {part: sgd(peak) for part, peak in config.lr.items()},
-    lambda params: {
-      part: jax.tree.map(lambda _, part=part: part, group)
-      for part, group in params.items()
-    },
-  )
-  if config.clip_norm is None:
-    return by_part
-  return optax.chain(optax.clip_by_global_norm(config.clip_norm), by_part)
+  def decoded(self) -> 'Setup':
+    """The setup with images in files decoded, where they are small enough."""
+    data = self.data.decoded(self.config.input)
+    return dataclasses.replace(self, data=data)
 
 
-def make_experiment(config, data: DataSet) -> Experiment:
-  """Network, method and optimiser for a data set.
-
-  Raises:
-    ValueError: of the kind of the part that cannot be built.
-  """
+def _network(config, data: DataSet) -> tuple[Network, methods.Method]:
+  """Backbone, neck and the method's head, and the method."""
   dtype = jnp.dtype(config.dtype)
   backbone = models.build(config.model, dtype=dtype)
   images = jnp.zeros((1, *data.image_shape), jnp.float32)
   (maps, _), _ = jax.eval_shape(
     lambda: backbone.init_with_output(jax.random.key(0), images, train=False)
   )
-  wanted = methods.feature_dim(
-    data.hierarchy, data.kind, config.top, **config.method
-  )
-  top, feature_dim = necks.build(
-    config.top, config.feature_dim or wanted, maps.shape[-1], dtype=dtype
-  )
+  channels = maps.shape[-1]
   method = methods.build(
     methods.MethodContext(
       hierarchy=data.hierarchy,
       distances=data.distances,
       kind=data.kind,
-      feature_dim=feature_dim,
+      feature_dim=necks.width(config.top, config.feature_dim, channels),
       class_counts=np.bincount(
         data.splits['train'].labels, minlength=data.hierarchy.num_classes
       ),
@@ -151,19 +154,5 @@ def make_experiment(config, data: DataSet) -> Experiment:
     ),
     **config.method,
   )
-  examples = config.num_epochs * len(data.splits['train'])
-  num_steps = max(examples // config.batch_size, 1)
-  return Experiment(
-    network=network_lib.Network(backbone, top, method.head),
-    method=method,
-    optimiser=make_optimiser(config, num_steps),
-    preprocess=data.preprocess,
-    truth=MetricTables.create(data.hierarchy, data.distances, config.ks),
-    num_steps=num_steps,
-    microbatch_size=(
-      config.batch_size // config.microbatches
-      if config.microbatches > 1
-      else None
-    ),
-    seed=config.seed,
-  )
+  neck = necks.build(config.top, method.feature_dim, dtype=dtype)
+  return Network(backbone, neck, method.head), method

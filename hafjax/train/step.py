@@ -9,17 +9,34 @@ import numpy as np
 import optax
 from optax.microbatching import AccumulationType
 
+from hafjax.runs import record
 from hafjax.runtime import mesh
-from hafjax.runtime.devices import Devices
-from hafjax.train.setup import Experiment
-from hafjax.train.setup import TrainState
+from hafjax.train.session import Session
+from hafjax.train.setup import Setup
+from hafjax.train.state import TrainState
+
+# Random numbers of a run, by purpose: folded into its seed. Initial weights
+# draw from the seed itself.
+_AUGMENTATION = 1
+
+
+def step_key(setup: Setup, step: jax.Array) -> jax.Array:
+  """The key of a step's augmentation, from the seed and the step alone.
+
+  So a run that is continued draws what it would have drawn.
+  """
+  if setup.streams == record.FIRST_STREAMS:
+    key = jax.random.key(setup.seed + 1)
+  else:
+    key = jax.random.fold_in(jax.random.key(setup.seed), _AUGMENTATION)
+  return jax.random.fold_in(key, step)
 
 
 def train_step(
   state: TrainState,
   images: jax.Array,
   labels: jax.Array,
-  experiment: Experiment,
+  setup: Setup,
 ) -> tuple[TrainState, dict]:
   """One update by gradient descent.
 
@@ -27,33 +44,36 @@ def train_step(
     state: before the update.
     images: uint8[B, h, w, c], not augmented (or features, float[B, d]).
     labels: int[B].
-    experiment: what stays fixed.
+    setup: of the run.
 
   Returns:
     The state after the update, and sums over the batch: 'loss', 'top1' and
     'count', of the network before the update.
   """
-  # A key a step, from the seed: a resumed run draws what it would have drawn.
-  key = jax.random.fold_in(jax.random.key(experiment.seed + 1), state.step)
-  images = experiment.preprocess(images, key)
-  done = state.step / experiment.num_steps
+  method = setup.method
+
+  # --- Augmentation
+  images = setup.data.preprocess(images, step_key(setup, state.step))
+
+  # --- Loss and gradient
+  progress = state.step / setup.schedule.num_steps
 
   def mean_loss(params, images, labels):
-    outputs, updated = experiment.network.apply(
+    outputs, updated = setup.network.apply(
       {'params': params, **state.variables},
       images,
       train=True,
       mutable=['batch_stats'],
     )
     labels = mesh.over_data(labels)
-    loss = experiment.method.loss(outputs, labels, done)
-    predictions = experiment.method.scores(outputs).argmax(-1)
+    loss = method.loss(outputs, labels, progress)
+    predictions = method.scores(outputs).argmax(-1)
     sums = dict(
       loss=loss.sum(),
       top1=(predictions == labels).sum().astype(jnp.float32),
       count=jnp.float32(len(labels)),
     )
-    return loss.mean(), (sums, updated, outputs['features'])
+    return loss.mean(), (sums, updated, outputs.features)
 
   def gradient(images, labels):
     return jax.grad(mean_loss, has_aux=True)(state.params, images, labels)
@@ -62,18 +82,20 @@ def train_step(
   gradient = optax.microbatch(
     gradient,
     argnums=(0, 1),
-    microbatch_size=experiment.microbatch_size,
+    microbatch_size=setup.microbatch_size,
     accumulator=(mean, (total, mean, AccumulationType.CONCAT)),
   )
   gradient, (sums, updated, features) = gradient(images, labels)
   variables = {**state.variables, **updated}
-  if experiment.method.update is not None:
+
+  # --- Update. A frame that turns follows the features of before the update.
+  if method.update is not None:
     variables['frame'] = dict(
-      classifier=experiment.method.update(
+      classifier=method.update(
         variables['frame']['classifier'], features, labels, state.step
       )
     )
-  updates, opt_state = experiment.optimiser.update(
+  updates, opt_state = setup.optimizer.update(
     gradient, state.opt_state, state.params
   )
   new_state = TrainState(
@@ -85,13 +107,13 @@ def train_step(
   return new_state, sums
 
 
-# A mean loss beyond this is on its way to infinity.
+# Mean losses above this count as divergence.
 _EXPLODED = 1e8
 _NEVER = np.iinfo(np.int32).max
 
 
 class Trainer:
-  """The step, compiled, on all devices.
+  """The compiled training step on all devices.
 
   Attributes:
     memory: bytes on each device, once there was a step: 'state_bytes' of
@@ -99,12 +121,12 @@ class Trainer:
       at once but the data set; {} where the compiler does not tell.
   """
 
-  def __init__(self, experiment: Experiment, device: Devices):
-    layout = device.layout(experiment)
+  def __init__(self, session: Session):
+    setup, layout, devices = session.setup, session.layout, session.devices
 
     def step(state, totals, images, labels):
       state = layout.trimmed(state)
-      state, sums = train_step(state, images, labels, experiment)
+      state, sums = train_step(state, images, labels, setup)
       # Also false of NaN.
       sound = sums['loss'] < _EXPLODED * sums['count']
       diverged_at = jnp.where(sound, _NEVER, state.step)
@@ -114,25 +136,25 @@ class Trainer:
       )
 
     self.memory = {}
-    self._device, self._stored = device, layout.stored
-    self._program = device.compiled(
+    self._devices, self._stored = devices, layout.stored
+    self._program = devices.compile(
       step,
-      'lwss',
-      donated=(0, 1),
-      results=(layout.shardings, device.whole),
+      in_shardings=(None, devices.replicated, devices.batch, devices.batch),
+      donate=(0, 1),
+      out_shardings=(layout.shardings, devices.replicated),
     )
     self._step = None
 
-  def totals(self, found: dict[str, float] | None = None) -> dict:
-    """Sums of what `train_step` gives, and the first step that diverged.
+  def totals(self, sums: dict[str, float] | None = None) -> dict:
+    """Sums of an epoch's steps so far, and the first step that diverged.
 
     Args:
-      found: those to go on with; zero by default.
+      sums: 'loss', 'top1' and 'count' to go on with; zero by default.
     """
-    found = found or {}
-    totals = {n: np.float32(found.get(n, 0)) for n in ('loss', 'top1', 'count')}
+    sums = sums or {}
+    totals = {n: np.float32(sums.get(n, 0)) for n in ('loss', 'top1', 'count')}
     totals['diverged_at'] = np.int32(_NEVER)
-    return self._device.put(totals)
+    return self._devices.put(totals)
 
   def diverged_at(self, totals: dict) -> int | None:
     """The first step whose loss was infinite or not a number, if any was."""
@@ -157,19 +179,19 @@ class Trainer:
     self.memory = self._memory()
 
   def _memory(self) -> dict[str, int]:
-    found = self._step.memory_analysis()
-    if found is None:
+    memory = self._step.memory_analysis()
+    if memory is None:
       return {}
     state = sum(
       x.dtype.itemsize * np.prod(x.sharding.shard_shape(x.shape), dtype=int)
       for x in jax.tree.leaves(self._stored)
     )
-    # What is returned lies, for the most part, where the arguments were.
+    # Most results are written where donated arguments were.
     step = (
-      found.argument_size_in_bytes
-      + found.output_size_in_bytes
-      - found.alias_size_in_bytes
-      + found.temp_size_in_bytes
+      memory.argument_size_in_bytes
+      + memory.output_size_in_bytes
+      - memory.alias_size_in_bytes
+      + memory.temp_size_in_bytes
     )
     logging.info(
       'Memory on each device: %.1f MiB for weights and optimiser, %.1f MiB '

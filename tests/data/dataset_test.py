@@ -12,12 +12,15 @@ import pytest
 from configs import cifar100
 from configs import fashion_mnist
 from configs import quickstart
-from hafjax.data import SPECS
 from hafjax.data import DataError
 from hafjax.data import augment
-from hafjax.data import dataset
 from hafjax.data import load_dataset
+from hafjax.data import sampling
+from hafjax.data import spec
 from hafjax.data import splits as splits_lib
+from hafjax.data.idx import idx_splits
+from hafjax.data.sets.fashion_mnist import DEBIAN
+from hafjax.data.synthetic import diffusion_templates
 from hafjax.hierarchy import load_hierarchy
 
 
@@ -95,19 +98,19 @@ def test_other_classes_are_told_by_name(idx_folder, tmp_path):
 def test_damaged_idx_files_are_told(idx_folder, damage, message):
   damage(idx_folder / 't10k-images-idx3-ubyte.gz')
   with pytest.raises(DataError, match=message):
-    splits_lib.idx_splits(idx_folder)
+    idx_splits(idx_folder)
 
 
 @pytest.mark.skipif(
-  not os.path.isdir(splits_lib.DEBIAN_FASHION_MNIST),
+  not os.path.isdir(DEBIAN),
   reason='needs the Debian package dataset-fashion-mnist',
 )
 def test_the_real_fashion_mnist_has_the_published_statistics():
-  splits = splits_lib.idx_splits(splits_lib.DEBIAN_FASHION_MNIST)
+  splits = idx_splits(DEBIAN)
   pixels = splits['train'].images / 255
-  spec = SPECS['fashion_mnist']
-  assert pixels.mean() == pytest.approx(spec.mean[0], abs=1e-4)
-  assert pixels.std() == pytest.approx(spec.std[0], abs=1e-4)
+  own = spec('fashion_mnist')
+  assert pixels.mean() == pytest.approx(own.mean[0], abs=1e-4)
+  assert pixels.std() == pytest.approx(own.std[0], abs=1e-4)
   for name, per_class in (('train', 6000), ('test', 1000)):
     assert set(np.bincount(splits[name].labels)) == {per_class}
 
@@ -191,7 +194,7 @@ def test_hold_out_refuses_to_leave_a_class_empty():
 
 def test_synthetic_similarities_follow_the_tree():
   tree = load_hierarchy('quickstart')
-  templates = splits_lib.diffusion_templates(tree, 64, 3, seed=1)
+  templates = diffusion_templates(tree, 64, 3, seed=1)
   flat = templates.reshape(tree.num_classes, -1).astype(np.float64)
   similarity = np.corrcoef(flat)
   distances = tree.distances()
@@ -262,21 +265,21 @@ def test_zero_pad_centres():
 
 
 def test_training_order_shows_every_example_once_an_epoch():
-  order = dataset.training_order(10, batch_size=4, seed=3)
+  order = sampling.training_order(10, batch_size=4, seed=3)
   seen = np.concatenate([order[step] for step in range(10)])
   epochs = seen.reshape(4, 10)
   for epoch in epochs:
     np.testing.assert_array_equal(np.sort(epoch), np.arange(10))
   assert len({tuple(epoch) for epoch in epochs}) == 4
   np.testing.assert_array_equal(order[7], seen[28:32])
-  other = dataset.training_order(10, batch_size=4, seed=4)
+  other = sampling.training_order(10, batch_size=4, seed=4)
   assert not np.array_equal(order[0], other[0])
 
 
 @pytest.mark.parametrize('size, batch_size', [(10, 4), (8, 4), (3, 8)])
 def test_evaluation_covers_everything_once(size, batch_size):
   seen = []
-  for indices, mask in dataset.evaluation_batches(size, batch_size):
+  for indices, mask in sampling.evaluation_batches(size, batch_size):
     assert indices.shape == mask.shape == (batch_size,)
     seen.extend(indices[mask])
   np.testing.assert_array_equal(seen, np.arange(size))
@@ -291,7 +294,7 @@ def test_images_are_never_shrunk():
 
 def test_missing_folder_of_idx_files(tmp_path):
   with pytest.raises(DataError, match='cannot be read'):
-    splits_lib.idx_splits(pathlib.Path(tmp_path / 'nowhere'))
+    idx_splits(pathlib.Path(tmp_path / 'nowhere'))
 
 
 # --- Imbalance ---------------------------------------------------------------

@@ -11,26 +11,31 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import common
 from configs import features as features_config
-from hafjax import evaluate
+from hafjax import methods
 from hafjax.data import DataError
 from hafjax.data import dataset
 from hafjax.data import features
+from hafjax.data import feed as feed_lib
 from hafjax.data import load_dataset
+from hafjax.data import sampling
 from hafjax.data import splits as splits_lib
+from hafjax.data.feed import DeviceFeed
 from hafjax.hierarchy import load_hierarchy
 from hafjax.report import __main__ as report_command
 from hafjax.report.sections import tiles
-from hafjax.runs import checkpoints
-from hafjax.runtime import devices
+from hafjax.runs.record import CheckpointError
+from hafjax.runs.record import describe
+from hafjax.runs.workdir import Workdir
 from hafjax.runtime.devices import Devices
 from hafjax.train import step as step_lib
 from hafjax.train.config import ConfigError
 from hafjax.train.config import check_config
+from hafjax.train.config import identity
+from hafjax.train.rerun import evaluate_run
 from hafjax.train.run import train_and_evaluate
-from hafjax.train.setup import initial_state
-from hafjax.train.setup import make_experiment
+from hafjax.train.setup import Setup
+from hafjax.train.state import initial_state
 
 DIM = 12
 TREE = load_hierarchy('quickstart')
@@ -107,7 +112,9 @@ def test_both_kinds_of_files_give_the_same(tmp_path, dtype):
   np.testing.assert_array_equal(loaded[0].mean, loaded[1].mean)
   assert loaded[0].image_shape == (DIM,)
   for data in loaded:
-    batch = next(Devices(data).training_batches(4, 0, 0, 1))
+    batch = next(
+      DeviceFeed(data, Devices.create()).training_batches(4, 0, 0, 1)
+    )
     assert (
       batch[0].shape == (4, DIM)
       and batch[0].dtype == data.splits['train'].dtype
@@ -204,24 +211,24 @@ def test_statistics_are_those_of_the_training_split(tmp_path, monkeypatch):
 def test_large_splits_come_from_the_host(folder, monkeypatch):
   """Batches are the same, wherever they are gathered."""
   data = load_dataset(small_config(folder))
-  device = Devices(data)
-  kept = list(device.training_batches(20, 1, 4, 15))
-  kept_test = list(device.batches('test', 40))
-  monkeypatch.setattr(devices, 'RESIDENT_BYTES', 100)
+  feed = DeviceFeed(data, Devices.create())
+  kept = list(feed.training_batches(20, 1, 4, 15))
+  kept_test = list(feed.batches('test', 40))
+  monkeypatch.setattr(feed_lib, 'RESIDENT_BYTES', 100)
 
   def fail(*args):
     raise AssertionError('a large split went to the devices')
 
-  monkeypatch.setattr(Devices, 'source', fail)
-  device = Devices(data)
-  streamed = list(device.training_batches(20, 1, 4, 15))
-  order = dataset.training_order(270, 20, 1)
+  monkeypatch.setattr(DeviceFeed, 'source', fail)
+  feed = DeviceFeed(data, Devices.create())
+  streamed = list(feed.training_batches(20, 1, 4, 15))
+  order = sampling.training_order(270, 20, 1)
   for step, (one, other) in enumerate(zip(kept, streamed, strict=True), 4):
     jax.tree.map(np.testing.assert_array_equal, one, other)
     np.testing.assert_array_equal(
       one[1], data.splits['train'].labels[order[step]]
     )
-  for one, other in zip(kept_test, device.batches('test', 40), strict=True):
+  for one, other in zip(kept_test, feed.batches('test', 40), strict=True):
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
@@ -248,22 +255,24 @@ def test_a_head_trains_is_measured_and_reported(folder, tmp_path):
   assert part.count('<figure class="tile">') == min(tiles.NUM_TILES, wrong) > 0
   assert '<img' not in part and 'predicted:' in part
   # Measured again from the files.
-  again = evaluate.evaluate_run(run, data_dir=str(folder))
+  again = evaluate_run(run, data_dir=str(folder))
   assert again['test']['top1'] == results['test']['top1']
 
 
-@pytest.mark.parametrize('variant', common.VARIANTS)
+@pytest.mark.parametrize(
+  'variant', [n for n, v in methods.variants().items() if v.is_compared]
+)
 def test_every_method_trains_on_features(folder, variant):
   config = small_config(folder, variant)
   check_config(config)
   data = load_dataset(config)
-  experiment = make_experiment(config, data)
+  setup = Setup.create(config, data)
   state, sums = jax.eval_shape(
     lambda: step_lib.train_step(
-      initial_state(experiment, data.image_shape),
+      initial_state(setup),
       data.splits['train'].batch(np.arange(30)),
       jnp.asarray(data.splits['train'].labels[:30]),
-      experiment,
+      setup,
     )
   )
   assert sums['loss'].shape == () and 'backbone' not in state.params
@@ -433,19 +442,19 @@ def test_shares_of_every_class_are_held_out(share, held):
 
 def test_other_features_are_another_run(folder, tmp_path):
   config = small_config(folder, num_epochs=1)
-  record = checkpoints.describe(config, load_dataset(config))
+  record = describe(config, load_dataset(config))
   other = tmp_path / 'other'
   shutil.copytree(folder, other)
   with np.load(other / 'train.npz') as arrays:
     changed = dict(arrays)
   changed['features'] = changed['features'][:, ::-1]
   np.savez(other / 'train.npz', **changed)
-  checkpoints.Workdir(tmp_path / 'run', record).close()
+  Workdir(tmp_path / 'run', record, identity).close()
   for place, same in ((folder, True), (other, False)):
     config.data_dir = str(place)
-    found = checkpoints.describe(config, load_dataset(config))
+    found = describe(config, load_dataset(config))
     if same:
-      checkpoints.Workdir(tmp_path / 'run', found).close()
+      Workdir(tmp_path / 'run', found, identity).close()
       continue
-    with pytest.raises(checkpoints.CheckpointError, match='in training_data'):
-      checkpoints.Workdir(tmp_path / 'run', found)
+    with pytest.raises(CheckpointError, match='in training_data'):
+      Workdir(tmp_path / 'run', found, identity)

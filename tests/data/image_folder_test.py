@@ -19,12 +19,13 @@ from configs import image_folder
 from hafjax.data import Arrays
 from hafjax.data import DataError
 from hafjax.data import augment
-from hafjax.data import dataset
 from hafjax.data import decode
 from hafjax.data import load_dataset
+from hafjax.data import sampling
 from hafjax.data.decode import ImageDecoder
+from hafjax.data.feed import DeviceFeed
 from hafjax.hierarchy import load_hierarchy
-from hafjax.runs import checkpoints
+from hafjax.runs.checkpoints import Checkpoints
 from hafjax.runtime.devices import Devices
 from hafjax.train.run import train_and_evaluate
 from tests import helpers
@@ -228,7 +229,7 @@ def test_batches_depend_on_seed_and_step_alone(source, tmp_path):
   split = load_dataset(config).splits['train']
 
   def batches(start, stop, seed=0, workers=0, rows=tuple(range(8))):
-    found = dataset.training_batches(
+    found = sampling.training_batches(
       split, 8, seed, start, stop, np.array(rows), workers
     )
     return [[np.array(part) for part in batch] for batch in found]
@@ -242,7 +243,7 @@ def test_batches_depend_on_seed_and_step_alone(source, tmp_path):
   for part, batch in zip(batches(0, 3, rows=(2, 3, 6)), whole, strict=False):
     for values, all_values in zip(part, batch, strict=True):
       np.testing.assert_array_equal(values, all_values[[2, 3, 6]])
-  order = dataset.training_order(len(split), 8, 0)
+  order = sampling.training_order(len(split), 8, 0)
   for step, (_, labels) in enumerate(whole):
     np.testing.assert_array_equal(labels, split.labels[order[step]])
   # The same images, cropped otherwise, under another seed and another epoch.
@@ -256,9 +257,9 @@ def test_evaluation_reads_every_file_once(source, tmp_path):
   config = folder_config(source, tmp_path, **{'input.memory_gib': 0})
   data = load_dataset(config)
   cached = load_dataset(folder_config(source, tmp_path))
-  devices = [Devices(loaded) for loaded in (data, cached)]
+  feeds = [DeviceFeed(d, Devices.create()) for d in (data, cached)]
   for one, other in zip(
-    *(device.batches('test', 5) for device in devices), strict=True
+    *(feed.batches('test', 5) for feed in feeds), strict=True
   ):
     for ours, theirs in zip(one, other, strict=True):
       np.testing.assert_array_equal(ours, theirs)
@@ -281,14 +282,14 @@ def test_a_run_on_files_that_is_stopped_goes_on_exactly(
   config = folder_config(source, tmp_path / 'cache', **changes)
   whole, stopped = tmp_path / 'whole', tmp_path / 'stopped'
   results = train_and_evaluate(config, whole)
-  save = checkpoints.Workdir.save
+  save = Checkpoints.save
 
   def save_and_stop(self, step, *args):
     save(self, step, *args)
     self.wait()
     raise KeyboardInterrupt
 
-  monkeypatch.setattr(checkpoints.Workdir, 'save', save_and_stop)
+  monkeypatch.setattr(Checkpoints, 'save', save_and_stop)
   with pytest.raises(KeyboardInterrupt):
     train_and_evaluate(config, stopped)
   monkeypatch.undo()
@@ -305,8 +306,8 @@ def test_cache_and_files_train_alike(source, tmp_path):
   batches = []
   for memory in (4.0, 0.0):
     config = folder_config(source, tmp_path, **{'input.memory_gib': memory})
-    device = Devices(load_dataset(config))
-    batches.append(device.training_batches(8, seed=3, start=2, stop=12))
+    feed = DeviceFeed(load_dataset(config), Devices.create())
+    batches.append(feed.training_batches(8, seed=3, start=2, stop=12))
   for one, other in zip(*batches, strict=True):
     assert_same(one, other)
 
@@ -386,7 +387,7 @@ def test_damaged_files_are_named_where_they_are_met(copied, workers):
   truncate(copied)
   changes = {'input.memory_gib': 0, 'input.workers': workers}
   data = load_dataset(folder_config(copied, copied / 'cache', **changes))
-  batches = Devices(data).training_batches(6, 0, 0, 3)
+  batches = DeviceFeed(data, Devices.create()).training_batches(6, 0, 0, 3)
   with pytest.raises(DataError, match='fox/1.jpg cannot be read'):
     list(batches)
 

@@ -13,13 +13,12 @@ from configs import i_naturalist2021
 from configs import imagenet2012
 from configs import inaturalist19
 from configs import tiered_imagenet_h
-from hafjax.data import SPECS
 from hafjax.data import Arrays
 from hafjax.data import DataError
 from hafjax.data import decode
 from hafjax.data import load_dataset
 from hafjax.data import records
-from hafjax.data import splits as splits_lib
+from hafjax.data import spec
 from hafjax.data.decode import ImageDecoder
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
@@ -364,9 +363,9 @@ def test_large_tfds_data_sets(tmp_path, monkeypatch, module, test):
       image_helpers.write_image(file, colour(40 * (number % 3)))
       splits[split].append(dict(image=file.read_bytes(), label=number % 3))
   builder = FakeBuilder(tmp_path, names, splits)
-  monkeypatch.setattr(splits_lib, 'tfds_builder', lambda *args: builder)
+  monkeypatch.setattr(records, 'tfds_builder', lambda *args: builder)
   tree = write_tree(tmp_path / 'tree.txt', names[::-1])
-  held = SPECS[module.get_config().dataset].val_per_class
+  held = spec(module.get_config().dataset).val_per_class
   for _ in range(2):  # Labels are read, then kept.
     data = load(module, tmp_path, tree)
     assert sizes(data) == dict(train=180 - 3 * held, val=3 * held, test=6)

@@ -10,7 +10,7 @@ import pytest
 from hafjax import frames
 from hafjax.data import load_dataset
 from hafjax.train.run import train_and_evaluate
-from hafjax.train.setup import make_experiment
+from hafjax.train.setup import Setup
 from tests import helpers
 
 # Shortest paths in the complete bipartite graph of 2 and 3 classes: a metric,
@@ -126,7 +126,7 @@ def test_training_with_distances_of_ones_own(tmp_path):
   config = helpers.tiny_config(distance=str(file), num_epochs=1)
   data = load_dataset(config)
   assert data.kind is None
-  head = make_experiment(config, data).method.head
+  head = Setup.create(config, data).method.head
   np.testing.assert_allclose(
     head.frame @ head.frame.T,
     frames.similarity(distances, config.method.gamma),

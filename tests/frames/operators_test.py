@@ -139,11 +139,9 @@ def test_as_a_classifier():
   features = jax.random.normal(jax.random.key(0), (4, frame.dim))
   outputs, variables = head.init_with_output(jax.random.key(1), features)
   assert set(variables) == {'frame'}
-  np.testing.assert_allclose(
-    outputs['logits'], frame.logits(features), rtol=1e-6
-  )
+  np.testing.assert_allclose(outputs.logits, frame.logits(features), rtol=1e-6)
   labels = jnp.array([0, 3, 3, 9])
-  rows = outputs['frame'].rows(labels)
+  rows = outputs.frame.rows(labels)
   sums = collapse.alignment_sums(rows, labels, frame, jnp.ones(4, bool))
   assert collapse.alignment(sums, frame) == {
     'feature_cosine': pytest.approx(1, abs=1e-6)

@@ -15,8 +15,8 @@ from hafjax import methods
 from hafjax.data import load_dataset
 from hafjax.methods import fixed
 from hafjax.train import step as step_lib
-from hafjax.train.setup import initial_state
-from hafjax.train.setup import make_experiment
+from hafjax.train.setup import Setup
+from hafjax.train.state import initial_state
 from tests import helpers
 
 
@@ -147,10 +147,10 @@ def trained(variant, steps=7, **overrides):
   """States before and after every step, and the similarity of the frame."""
   config = helpers.tiny_config(variant, **overrides)
   data = load_dataset(config)
-  experiment = make_experiment(config, data)
-  states = [initial_state(experiment, data.image_shape)]
+  setup = Setup.create(config, data)
+  states = [initial_state(setup)]
   arrays = data.splits['train'].take(np.arange(0, 240, 5))
-  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
+  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, setup))
   for _ in range(steps):
     state, _ = step(states[-1], arrays.images, jnp.asarray(arrays.labels))
     states.append(state)

@@ -25,30 +25,32 @@ import jax.numpy as jnp
 import numpy as np
 import PIL.Image
 
-from hafjax import evaluate
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
 from hafjax.data import decode
 from hafjax.data import features
 from hafjax.data import folders
-from hafjax.data import splits as splits_lib
 from hafjax.data.decode import ImageDecoder
+from hafjax.data.idx import idx_splits
+from hafjax.data.labels import relabel
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
 from hafjax.hierarchy import save_hierarchy
 from hafjax.hierarchy.formats import registry
 from hafjax.methods import devise
+from hafjax.metrics.scores_file import evaluate_scores
 from hafjax.models import pretrained
 from hafjax.models import resnet
 from hafjax.report import page
 from hafjax.report import sections
-from hafjax.runs import checkpoints
 from hafjax.runs import tables
 from hafjax.runs.find import check_files
 from hafjax.runs.find import find_runs
 from hafjax.runs.find import hierarchy_of
 from hafjax.runs.find import runs_by_name
-from hafjax.train.run import recorded_config
+from hafjax.runs.workdir import Workdir
+from hafjax.train.config import identity
+from hafjax.train.recorded import recorded_config
 from tests import published
 from tests import run_files
 
@@ -296,7 +298,7 @@ _SCORES = dict(
 def _read_scores(file):
   tree = file.with_name('tree.txt')
   tree.write_text('\n'.join(TREE.paths()))
-  found = evaluate.evaluate_scores(str(file), str(tree))
+  found = evaluate_scores(str(file), str(tree))
   assert all(isinstance(value, float) for value in found.values())
   assert 0 <= found['top1'] <= 1
   assert 0 <= found['hier_dist@1'] <= TREE.height
@@ -335,8 +337,8 @@ def _read_idx(file):
       beside.unlink()
   if file.suffix == '.gz':
     file.with_suffix('').unlink(missing_ok=True)
-  splits = splits_lib.idx_splits(file.parent, 3)
-  found = splits_lib.relabel(splits, _CLASSES, _IDX_TREE)
+  splits = idx_splits(file.parent, 3)
+  found = relabel(splits, _CLASSES, _IDX_TREE)
   for split in found.values():
     assert split.images.dtype == np.uint8
     assert split.images.ndim == 4
@@ -644,13 +646,13 @@ def _read_report(anchors, file):
 def _read_workdir(file):
   recorded_config(file.parent, hierarchy='', data_dir='')
   record = json.loads(_run_contents()['run.json'])
-  run = checkpoints.Workdir(file.parent, record, create=False)
+  run = Workdir(file.parent, record, identity, create=False)
   try:
     results = run.results()
     assert tables.results_table([results])
     assert isinstance(results['best_step'], int)
     for name in ('metrics', 'collapse'):
-      assert all(record['step'] >= 0 for record in run.history(name))
+      assert all(record['step'] >= 0 for record in run.logs.read(name))
     run.rewind_log(20)
   finally:
     run.close()

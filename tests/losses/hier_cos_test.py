@@ -17,9 +17,9 @@ from hafjax.losses import hier_cos
 from hafjax.models import level_heads
 from hafjax.train import step as step_lib
 from hafjax.train.evaluator import eval_step
-from hafjax.train.setup import frame_of
-from hafjax.train.setup import initial_state
-from hafjax.train.setup import make_experiment
+from hafjax.train.setup import Setup
+from hafjax.train.state import frame_of
+from hafjax.train.state import initial_state
 from tests import helpers
 from tests import strategies
 
@@ -116,17 +116,20 @@ def test_through_the_head(reference, x64, name):
   def mean(features):
     outputs = head.apply(variables, features)
     loss = hier_cos.hier_cos_loss(
-      outputs['node_logits'], jnp.asarray(case['y']), case.tree, case['alpha']
+      outputs.extras['node_logits'],
+      jnp.asarray(case['y']),
+      case.tree,
+      case['alpha'],
     )
     return loss.mean(), outputs
 
   features = jnp.asarray(case['features'], jnp.float64)
   gradient, outputs = jax.grad(mean, has_aux=True)(features)
-  assert set(outputs) == {'features', 'logits', 'node_logits'}
+  assert set(outputs.extras) == {'node_logits'} and outputs.frame is None
   np.testing.assert_allclose(
-    outputs['node_logits'], case.nodes('logits'), rtol=1e-6, atol=1e-12
+    outputs.extras['node_logits'], case.nodes('logits'), rtol=1e-6, atol=1e-12
   )
-  np.testing.assert_allclose(outputs['logits'], case['leaf_scores'], rtol=1e-9)
+  np.testing.assert_allclose(outputs.logits, case['leaf_scores'], rtol=1e-9)
   np.testing.assert_allclose(
     gradient, case['grad_features'], rtol=1e-6, atol=1e-13
   )
@@ -260,19 +263,19 @@ def experiment_of(**changes):
   with config.unlocked():
     config.method = dict(name='hier_cos')
   data = load_dataset(config)
-  return data, make_experiment(config, data)
+  return data, Setup.create(config, data)
 
 
 def test_the_method_trains_and_keeps_its_basis():
-  data, experiment = experiment_of(top='linear')
-  state = jax.jit(lambda: initial_state(experiment, data.image_shape))()
+  data, setup = experiment_of(top='linear')
+  state = jax.jit(lambda: initial_state(setup))()
   dim = data.hierarchy.num_nodes - 1
   basis = np.asarray(state.variables['frame']['classifier']['basis'])
   np.testing.assert_allclose(basis @ basis.T, np.eye(dim), atol=1e-5)
   assert 'classifier' not in state.params
   arrays = data.splits['train'].take(np.arange(0, 240, 8))
   images, labels = arrays.images, jnp.asarray(arrays.labels)
-  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
+  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, setup))
   found = []
   for _ in range(8):
     state, sums = step(state, images, labels)
@@ -284,9 +287,9 @@ def test_the_method_trains_and_keeps_its_basis():
   # The basis is no frame of class vectors, to be compared with features.
   mask = jnp.ones(len(labels), bool)
   sums = jax.eval_shape(
-    lambda s, t: eval_step(s, images, labels, mask, experiment, t),
+    lambda s, t: eval_step(s, images, labels, mask, t, setup)[0],
     state,
-    experiment.truth,
+    setup.tables.of(('loss', 'ranking', 'alignment')),
   )
   assert 'alignment' not in sums and frame_of(state) is None
 

@@ -17,8 +17,8 @@ from hafjax.hierarchy import load_hierarchy
 from hafjax.losses import levels
 from hafjax.models import level_heads
 from hafjax.train import step as step_lib
-from hafjax.train.setup import initial_state
-from hafjax.train.setup import make_experiment
+from hafjax.train.setup import Setup
+from hafjax.train.state import initial_state
 from tests import helpers
 from tests import strategies
 
@@ -122,12 +122,12 @@ def test_flamingo(reference, x64, name):
     params,
     jnp.asarray(case['x'], jnp.float64),
     lambda outputs: levels.flamingo_loss(
-      outputs['level_logits'], jnp.asarray(case['y']), case.tree
+      outputs.extras['level_logits'], jnp.asarray(case['y']), case.tree
     ),
   )
   np.testing.assert_allclose(value, case['loss'], rtol=1e-9)
-  np.testing.assert_allclose(outputs['logits'], case['output'], rtol=1e-9)
-  case.check_logits(outputs['level_logits'])
+  np.testing.assert_allclose(outputs.logits, case['output'], rtol=1e-9)
+  case.check_logits(outputs.extras['level_logits'])
   np.testing.assert_allclose(in_features, case['grad_x'], rtol=1e-6, atol=1e-14)
   found = [in_params[f'level{level}'] for level in range(1, 6)]
   case.check_rows([g['bias'] for g in found], 'grad_b', rtol=1e-6, atol=1e-14)
@@ -181,9 +181,9 @@ def test_hafeature(reference, x64, name):
   def everything(params, features):
     def mean(params, features):
       outputs = head.apply({'params': params}, features)
-      level_logits = outputs['level_logits']
+      level_logits = outputs.extras['level_logits']
       loss = levels.hafeature_loss(
-        level_logits, outputs['level_weights'], y, case.tree, orders
+        level_logits, outputs.extras['level_weights'], y, case.tree, orders
       )
       log_probs = [jax.nn.log_softmax(logits) for logits in level_logits]
       terms = hafeature_terms(log_probs, y, maps, orders)
@@ -197,9 +197,9 @@ def test_hafeature(reference, x64, name):
     params, jnp.asarray(case['x'], jnp.float64)
   )
   np.testing.assert_allclose(value, case['loss'], rtol=1e-9)
-  case.check_logits(outputs['level_logits'])
+  case.check_logits(outputs.extras['level_logits'])
   np.testing.assert_allclose(
-    special.softmax(outputs['logits'], axis=1), case['output'], rtol=1e-9
+    special.softmax(outputs.logits, axis=1), case['output'], rtol=1e-9
   )
   np.testing.assert_allclose(in_features, case['grad_x'], rtol=1e-6, atol=1e-13)
   found = [in_params[f'bias{level}'] for level in range(1, 6)]
@@ -211,7 +211,7 @@ def test_hafeature(reference, x64, name):
   jsd, dissimilarity = map(np.asarray, terms)
   np.testing.assert_allclose(jsd[::-1], case['jsd'], rtol=1e-9)
   np.testing.assert_allclose(dissimilarity[::-1], case['dissim'], rtol=1e-9)
-  cross_entropy = losses_of(outputs['logits'], case['y']).mean()
+  cross_entropy = losses_of(outputs.logits, case['y']).mean()
   np.testing.assert_allclose(cross_entropy, case['ce'][0], rtol=1e-9)
   # What is left is the cosines of weights.
   rest = cross_entropy + sum(jsd) + sum(dissimilarity) - np.asarray(value)
@@ -373,25 +373,25 @@ def test_methods_train(name):
   with config.unlocked():
     config.method = dict(name=name)
   data = load_dataset(config)
-  experiment = make_experiment(config, data)
-  state = jax.jit(lambda: initial_state(experiment, data.image_shape))()
+  setup = Setup.create(config, data)
+  state = jax.jit(lambda: initial_state(setup))()
   arrays = data.splits['train'].take(np.arange(0, 240, 8))
-  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
+  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, setup))
   found = []
   for _ in range(8):
     state, sums = step(state, arrays.images, jnp.asarray(arrays.labels))
     found.append(float(sums['loss'] / sums['count']))
   assert found[-1] < found[0]
-  outputs = jax.jit(experiment.network.apply, static_argnames='train')(
+  outputs = jax.jit(setup.network.apply, static_argnames='train')(
     {'params': state.params, **state.variables},
     jnp.zeros((2, *data.image_shape)),
     train=False,
   )
   sizes = levels.level_maps(data.hierarchy).sizes
-  assert outputs['features'].dtype == np.float32
-  assert outputs['logits'].shape == (2, 30)
-  assert tuple(z.shape[1] for z in outputs['level_logits']) == sizes
-  for weights in outputs.get('level_weights', ()):
+  assert outputs.features.dtype == np.float32
+  assert outputs.logits.shape == (2, 30)
+  assert tuple(z.shape[1] for z in outputs.extras['level_logits']) == sizes
+  for weights in outputs.extras.get('level_weights', ()):
     np.testing.assert_allclose(np.linalg.norm(weights, axis=1), 1, rtol=1e-5)
 
 

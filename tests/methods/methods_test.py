@@ -14,6 +14,7 @@ from hafjax import losses
 from hafjax import methods
 from hafjax import ufm
 from hafjax.hierarchy import Hierarchy
+from hafjax.models.outputs import HeadOutputs
 
 TREES = {
   'even': Hierarchy.from_paths(
@@ -25,15 +26,20 @@ TREES = {
 }
 
 
-def task_for(config, tree, top='transform', kind='lca_height', **changes):
-  dim = methods.feature_dim(tree, kind, top, **config)
+# Those that are compared, and all.
+COMPARED = [n for n, v in methods.variants().items() if v.is_compared]
+ALL = list(methods.variants())
+
+
+def context_for(tree, neck='transform', kind='lca_height', **changes):
   values = dict(
     hierarchy=tree,
     distances=tree.distances(kind),
     kind=kind,
-    feature_dim=dim,
+    feature_dim=None,
     class_counts=np.arange(1, tree.num_classes + 1),
     seed=0,
+    neck=neck,
   )
   return methods.MethodContext(**values | changes)
 
@@ -47,15 +53,15 @@ def config_of(variant):
   # The kinds are the same on even trees.
   [('even', 'lca_height'), ('ragged', 'lca_height'), ('ragged', 'lca_depth')],
 )
-@pytest.mark.parametrize('variant', common.VARIANTS)
+@pytest.mark.parametrize('variant', COMPARED)
 def test_steps_lower_the_loss(variant, tree, kind):
   """Of features and head, by plain gradient descent."""
   tree, config = TREES[tree], config_of(variant)
-  task = task_for(config, tree, kind=kind)
-  method = methods.build(task, **config)
+  context = context_for(tree, kind=kind)
+  method = methods.build(context, **config)
   labels = jnp.arange(tree.num_classes)
   features = jax.random.normal(
-    jax.random.key(0), (tree.num_classes, task.feature_dim)
+    jax.random.key(0), (tree.num_classes, method.feature_dim)
   )
   variables = method.head.init(jax.random.key(1), features)
   params = variables.pop('params', {})
@@ -85,14 +91,14 @@ def test_steps_lower_the_loss(variant, tree, kind):
   assert scores.shape == (tree.num_classes,) * 2 and np.isfinite(scores).all()
 
 
-@pytest.mark.parametrize('variant', [*common.VARIANTS, *common.THEORY])
+@pytest.mark.parametrize('variant', ALL)
 def test_features_without_a_direction_are_harmless(variant):
   """Zeros, as from dead units, some or all; and very long ones."""
   tree, config = TREES['ragged'], config_of(variant)
-  task = task_for(config, tree)
-  method = methods.build(task, **config)
+  context = context_for(tree)
+  method = methods.build(context, **config)
   labels = jnp.arange(tree.num_classes)
-  shape = (tree.num_classes, task.feature_dim)
+  shape = (tree.num_classes, method.feature_dim)
   random = jax.random.normal(jax.random.key(0), shape)
   variables = method.head.init(jax.random.key(1), random)
   params = variables.pop('params', {})
@@ -132,16 +138,16 @@ def test_features_without_a_direction_are_harmless(variant):
   ],
 )
 def test_bad_parameters_are_told_when_built(config, message):
-  task = task_for(dict(name='cross_entropy'), TREES['even'])
+  context = context_for(TREES['even'])
   with pytest.raises((methods.MethodError, losses.LossError), match=message):
-    methods.build(task, **config)
+    methods.build(context, **config)
 
 
 def test_cross_entropy_of_features_needs_a_feature_a_class():
   config = dict(name='barz_denzler', cross_entropy_weight=0.1)
-  task = task_for(config, TREES['even'], feature_dim=9)
+  context = context_for(TREES['even'], feature_dim=9)
   with pytest.raises(methods.MethodError, match='6 dimensions, .* got 9'):
-    methods.build(task, **config)
+    methods.build(context, **config)
 
 
 def test_devise_reads_vectors(tmp_path):
@@ -149,15 +155,14 @@ def test_devise_reads_vectors(tmp_path):
   vectors = np.random.default_rng(0).standard_normal((6, 11))
   np.save(file, vectors)
   config = dict(name='devise', embeddings=str(file))
-  task = task_for(config, tree)
-  assert task.feature_dim == 11
-  method = methods.build(task, **config)
+  method = methods.build(context_for(tree), **config)
+  assert method.feature_dim == 11
   outputs, _ = method.head.init_with_output(jax.random.key(0), vectors)
   np.testing.assert_allclose(
     jnp.diag(method.scores(outputs)), np.ones(6), rtol=1e-6
   )
   with pytest.raises(methods.MethodError, match='11 dimensions and features'):
-    methods.build(task_for(config, tree, feature_dim=6), **config)
+    methods.build(context_for(tree, feature_dim=6), **config)
 
 
 @pytest.mark.parametrize(
@@ -175,13 +180,13 @@ def test_bad_files_of_vectors(tmp_path, content, message):
     np.save(file, content)
   config = dict(name='devise', embeddings=str(file))
   with pytest.raises(methods.MethodError, match=message):
-    methods.feature_dim(TREES['even'], 'lca_height', 'transform', **config)
+    methods.build(context_for(TREES['even']), **config)
 
 
 def test_label_smoothing():
   tree = TREES['even']
-  task = task_for(dict(name='cross_entropy'), tree)
-  method = methods.build(task, name='cross_entropy', label_smoothing=0.3)
+  context = context_for(tree)
+  method = methods.build(context, name='cross_entropy', label_smoothing=0.3)
   logits = jax.random.normal(jax.random.key(0), (4, 6))
   labels = jnp.asarray([0, 5, 2, 2])
   log_probs = jax.nn.log_softmax(logits)
@@ -189,19 +194,19 @@ def test_label_smoothing():
     0.7 * log_probs[jnp.arange(4), labels] + 0.3 * log_probs.mean(axis=1)
   )
   np.testing.assert_allclose(
-    method.loss(dict(logits=logits), labels, 0.0), wanted, rtol=1e-5
+    method.loss(HeadOutputs(logits, logits), labels, 0.0), wanted, rtol=1e-5
   )
 
 
 def test_dot_regression_lengthens_the_vectors_of_rare_classes():
   tree = TREES['even']
-  task = task_for(dict(name='etf_dr'), tree)
+  context = context_for(tree)
   found = {}
   for lengths in ('train', 'batch'):
-    method = methods.build(task, name='etf_dr', lengths=lengths)
+    method = methods.build(context, name='etf_dr', lengths=lengths)
     features = jnp.ones((6, 6))
     outputs, _ = method.head.init_with_output(jax.random.key(0), features)
-    frame = np.asarray(outputs['frame'].vectors)
+    frame = np.asarray(outputs.frame.vectors)
     loss = method.loss(outputs, jnp.arange(6), 0.0)
     error = (frame @ np.ones(6)) / 6**0.5 - 1
     found[lengths] = np.asarray(loss) / (0.5 * error**2)
@@ -224,8 +229,8 @@ def test_deep_linear_is_the_objective_of_free_features(depth, bias):
     weight_decay=5e-3,
     feature_decay=1e-3,
   )
-  task = task_for(config, tree, class_counts=counts, feature_dim=11)
-  method = methods.build(task, **config)
+  context = context_for(tree, class_counts=counts, feature_dim=11)
+  method = methods.build(context, **config)
   exact = ufm.minimum(
     counts.tolist(),
     dims=(11,) + (9,) * (depth - 1),
@@ -253,8 +258,8 @@ def test_deep_linear_is_the_objective_of_free_features(depth, bias):
     np.testing.assert_allclose(gradient, 0, atol=1e-5)
 
   # What is predicted, layer by layer, is this point.
-  means = {'features': outputs['features'], **outputs['intermediates']}
-  rows = {'features': outputs['weights'], **outputs['layer_weights']}
+  means = {'features': outputs.features, **outputs.intermediates}
+  rows = {k: v.weights for k, v in outputs.classifiers.items()}
   assert list(method.predicted) == list(means) and len(means) == depth
   first = np.unique(labels, return_index=True)[1]
   for layer, predicted in method.predicted.items():
@@ -265,4 +270,4 @@ def test_deep_linear_is_the_objective_of_free_features(depth, bias):
 
 def test_deep_linear_predicts_nothing_where_theory_does_not():
   config = dict(name='deep_linear', loss='ce', depth=2)
-  assert not methods.build(task_for(config, TREES['even']), **config).predicted
+  assert not methods.build(context_for(TREES['even']), **config).predicted

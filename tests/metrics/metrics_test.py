@@ -12,7 +12,7 @@ from hafjax import frames
 from hafjax import metrics
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
-from hafjax.metrics import ranking
+from hafjax.metrics import base
 from tests import strategies
 
 KS = (1, 2, 5)
@@ -103,7 +103,7 @@ def test_batches_and_padding_change_nothing(problem, batch_size, padding_label):
       mask=np.arange(batch_size) < batch_size - missing,
     )
     total = sums if total is None else jax.tree.map(np.add, total, sums)
-  actual = metrics.finalise(total, ranking)
+  actual = metrics.ranking_metrics(total, ranking.ks)
   expected = metrics.hierarchical_metrics(scores, labels, distances, KS)
   assert actual == pytest.approx(expected, rel=1e-5)
 
@@ -358,6 +358,52 @@ def test_what_cannot_be_measured_is_refused():
     metrics.hops(np.eye(2), np.arange(2), tree.distances(), 3)
 
 
+def every_metric(scores, labels, tree):
+  """Calls of all public functions that measure scores."""
+  distances = tree.distances()
+  return (
+    lambda: metrics.evaluate(scores, labels, tree),
+    lambda: metrics.hierarchical_metrics(scores, labels, distances),
+    lambda: metrics.hops(scores, labels, distances),
+    lambda: metrics.full_path_accuracy(scores, labels, tree),
+    lambda: metrics.calibration_error(scores, labels),
+  )
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_scores_that_are_not_finite_are_refused(value):
+  tree = Hierarchy.from_paths(['r/a', 'r/b/c', 'r/b/d'])
+  scores = np.eye(3, dtype=np.float32)
+  scores[1, 2] = value
+  for measure in every_metric(scores, np.arange(3), tree):
+    with pytest.raises(metrics.MetricError, match='row 1'):
+      measure()
+
+
+@pytest.mark.parametrize('label', [-1, 3])
+def test_labels_that_are_no_classes_are_refused(label):
+  tree = Hierarchy.from_paths(['r/a', 'r/b/c', 'r/b/d'])
+  labels = np.array([0, 1, label])
+  for measure in every_metric(np.eye(3, dtype=np.float32), labels, tree):
+    with pytest.raises(metrics.MetricError, match='from 0 to 2'):
+      measure()
+
+
+def test_scores_that_are_not_finite_count_as_wrong_when_traced():
+  tree = load_hierarchy('cifar100')
+  ranking = metrics.Ranking.create(tree.distances(), KS)
+  scores = np.eye(100, dtype=np.float32)
+  labels = np.arange(100)
+  right = JITTED(scores, labels, ranking)
+  assert right['hits'][0] == 100
+  scores[:3] = np.nan
+  scores[3, 3] = np.inf
+  sums = JITTED(scores, labels, ranking)
+  assert sums['mistakes'] == 4
+  assert sums['hits'].sum() == 96
+  assert np.isfinite(sums['distance']).all()
+
+
 @pytest.mark.parametrize('dtype', [np.float32, np.float64])
 def test_classes_are_ranked_on_the_host_as_by_top_k(dtype):
   rng = np.random.default_rng(0)
@@ -365,7 +411,7 @@ def test_classes_are_ranked_on_the_host_as_by_top_k(dtype):
   scores[:, ::3] = rng.integers(-2, 3, (50, 14))  # Ties, zeros among them.
   scores[0, :4] = [0.0, -0.0, np.inf, -np.inf]
   scores[1, :4] = np.float32([1e-45, -1e-45, 3e38, -3e38])  # Subnormal, huge.
-  found = ranking.ranked_on_host(scores)
+  found = base.rank_on_host(scores)
   wanted = np.argsort(-scores, axis=1, kind='stable')
   np.testing.assert_array_equal(found, wanted)
 
@@ -375,7 +421,8 @@ def test_calibration_of_many_examples_in_few_digits():
   probs = rng.dirichlet(np.ones(3), 300_000).astype(np.float32)
   # Right as often as it claims to be.
   claims = probs.max(axis=1)
-  labels = np.where(rng.random(len(probs)) < claims, probs.argmax(1), -1)
+  others = (probs.argmax(1) + 1) % 3
+  labels = np.where(rng.random(len(probs)) < claims, probs.argmax(1), others)
   exact = metrics.calibration_error(probs.astype(np.float64), labels)
   assert exact[0] < 0.003
   assert metrics.calibration_error(probs, labels) == pytest.approx(exact)

@@ -142,11 +142,12 @@ def test_a_transformer_sees_where_a_patch_is():
 def test_every_backbone_goes_with_every_top(name, top):
   backbone = models.build(name)
   _, (feature_map, _) = shapes(backbone, (28, 28, 1))
-  module, dim = necks.build(top, 7, feature_map.shape[-1])
+  dim = necks.width(top, 7, feature_map.shape[-1])
+  module = necks.build(top, dim)
   network = network_lib.Network(backbone, module, heads.Linear(5))
   _, outputs = shapes(network, (28, 28, 1))
-  assert outputs['features'].shape == (2, dim)
-  assert outputs['logits'].shape == (2, 5)
+  assert outputs.features.shape == (2, dim)
+  assert outputs.logits.shape == (2, 5)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_convolutions_start_he_normal_by_fan_out():
 
 
 def build_network(name='mlp', top=None, head=None, **options):
-  top = necks.TransformTop(5) if top is None else top
+  top = necks.TransformNeck(5) if top is None else top
   head = heads.Linear(5) if head is None else head
   return network_lib.Network(models.build(name, **options), top, head)
 
@@ -213,8 +214,8 @@ def test_parameters_are_grouped_by_part():
     'transformation',
     'classifier',
   }
-  assert outputs['features'].shape == outputs['logits'].shape == (2, 5)
-  variables, _ = shapes(build_network(top=necks.PoolTop()), (8, 8, 1))
+  assert outputs.features.shape == outputs.logits.shape == (2, 5)
+  variables, _ = shapes(build_network(top=necks.PoolNeck()), (8, 8, 1))
   assert set(variables['params']) == {'backbone', 'classifier'}
 
 
@@ -233,7 +234,7 @@ def test_the_transformation_is_the_papers():
 
 
 def test_the_transformation_pools_and_skips():
-  top = necks.TransformTop(4)
+  top = necks.TransformNeck(4)
   feature_map = jax.random.normal(jax.random.key(0), (3, 2, 2, 6))
   variables = top.init(jax.random.key(1), feature_map, train=False)
   for layer in ('2a', '2b', '1a', '1b'):
@@ -253,8 +254,8 @@ def test_a_fixed_frame_is_no_parameter():
   assert set(variables['params']) == {'backbone', 'transformation'}
   outputs = network.apply(variables, images, train=False)
   np.testing.assert_allclose(
-    outputs['logits'],
-    np.asarray(outputs['features']) @ frame.T.astype(np.float32),
+    outputs.logits,
+    np.asarray(outputs.features) @ frame.T.astype(np.float32),
     rtol=1e-5,
     atol=1e-6,
   )
@@ -268,13 +269,13 @@ def test_a_fixed_frame_is_no_parameter():
 )
 def test_half_precision_computes_but_does_not_store(name):
   network = build_network(
-    name, necks.TransformTop(5, dtype=jnp.bfloat16), dtype=jnp.bfloat16
+    name, necks.TransformNeck(5, dtype=jnp.bfloat16), dtype=jnp.bfloat16
   )
   variables, outputs = shapes(network, (8, 8, 1))
   for leaf in jax.tree.leaves(variables):
     assert leaf.dtype == jnp.float32
-  assert outputs['logits'].dtype == outputs['features'].dtype == jnp.float32
-  for leaf in jax.tree.leaves(outputs['intermediates']):
+  assert outputs.logits.dtype == outputs.features.dtype == jnp.float32
+  for leaf in jax.tree.leaves(outputs.intermediates):
     assert leaf.dtype == jnp.bfloat16
 
 

@@ -20,12 +20,16 @@ from hafjax.models import resnet
 from hafjax.models import vgg
 from hafjax.models import vit
 from hafjax.models.pretrained import layouts
-from hafjax.runs import checkpoints
-from hafjax.runtime.devices import Devices
+from hafjax.runs.checkpoints import Checkpoints
+from hafjax.runs.record import CheckpointError
+from hafjax.runs.record import describe
+from hafjax.runs.workdir import Workdir
 from hafjax.train.config import ConfigError
 from hafjax.train.config import check_config
+from hafjax.train.config import identity
 from hafjax.train.run import train_and_evaluate
-from hafjax.train.setup import initial_state
+from hafjax.train.session import Session
+from hafjax.train.state import initial_state
 from tests import helpers
 from tests import published
 
@@ -580,9 +584,9 @@ def test_a_run_starts_from_the_given_weights(start, tmp_path, caplog):
   assert f'The backbone resnet_tiny starts from {file}: torch' in caplog.text
   assert 'skipped 8 (bn1.num_batches_tracked, ' in caplog.text
   assert 'bn*.num_batches_tracked x 4, ' in caplog.text
-  state, experiment, data = helpers.restored(config, tmp_path / 'run')
+  state, setup, data = helpers.restored(config, tmp_path / 'run')
   assert_same(state.params['backbone'], variables['params'])
-  initial = Devices(data).initial_state(experiment, variables)
+  initial = Session(setup).initial_state(variables)
   assert_same(initial.params['backbone'], variables['params'])
   # Statistics are the file's at first, and follow the images.
   statistics = variables['batch_stats']
@@ -590,7 +594,7 @@ def test_a_run_starts_from_the_given_weights(start, tmp_path, caplog):
   moved = state.variables['batch_stats']['backbone']['norm1']['mean']
   assert not np.allclose(moved, statistics['norm1']['mean'])
   # All else is drawn by the seed.
-  fresh = initial_state(experiment, data.image_shape)
+  fresh = initial_state(setup)
   assert_same(initial.params['transformation'], fresh.params['transformation'])
   assert_same(jax.tree.map(np.shape, initial), jax.tree.map(np.shape, fresh))
 
@@ -600,7 +604,7 @@ def test_a_run_goes_on_without_the_file(start, tmp_path, monkeypatch):
   config, file, _ = start
   config.num_epochs = 2
   folder = tmp_path / 'run'
-  save = checkpoints.Workdir.save
+  save = Checkpoints.save
 
   def save_and_stop(self, *args):
     save(self, *args)
@@ -608,7 +612,7 @@ def test_a_run_goes_on_without_the_file(start, tmp_path, monkeypatch):
     raise KeyboardInterrupt
 
   with monkeypatch.context() as patch:
-    patch.setattr(checkpoints.Workdir, 'save', save_and_stop)
+    patch.setattr(Checkpoints, 'save', save_and_stop)
     with pytest.raises(KeyboardInterrupt):
       train_and_evaluate(config, folder)
   record = json.loads((folder / 'run.json').read_text())
@@ -617,18 +621,18 @@ def test_a_run_goes_on_without_the_file(start, tmp_path, monkeypatch):
 
   # Other weights, or none, are another run.
   file.write_bytes(content[:-1] + b'?')
-  with pytest.raises(checkpoints.CheckpointError, match='differs in init_from'):
+  with pytest.raises(CheckpointError, match='differs in init_from'):
     train_and_evaluate(config, folder)
   plain = config.copy_and_resolve_references()
   plain.init_from = ''
-  with pytest.raises(checkpoints.CheckpointError, match='differs in init_from'):
+  with pytest.raises(CheckpointError, match='differs in init_from'):
     train_and_evaluate(plain, folder)
 
   # The same ones may be elsewhere, or gone.
   file.write_bytes(content)
   config.init_from = str(file.rename(tmp_path / 'moved.safetensors'))
   data = load_dataset(config)
-  checkpoints.Workdir(folder, checkpoints.describe(config, data)).close()
+  Workdir(folder, describe(config, data), identity).close()
   (tmp_path / 'moved.safetensors').unlink()
   assert train_and_evaluate(config, folder)['num_steps'] == 4
 
@@ -638,11 +642,11 @@ def test_a_run_without_weights_does_not_go_on_with_some(start, tmp_path):
   plain = config.copy_and_resolve_references()
   plain.init_from = ''
   data = load_dataset(plain)
-  checkpoints.Workdir(tmp_path, checkpoints.describe(plain, data)).close()
+  Workdir(tmp_path, describe(plain, data), identity).close()
   for _ in range(2):
-    record = checkpoints.describe(config, data)
-    with pytest.raises(checkpoints.CheckpointError, match='differs in init_f'):
-      checkpoints.Workdir(tmp_path, record)
+    record = describe(config, data)
+    with pytest.raises(CheckpointError, match='differs in init_f'):
+      Workdir(tmp_path, record, identity)
     file.unlink(missing_ok=True)
 
 

@@ -15,11 +15,15 @@ import numpy as np
 import pytest
 
 from hafjax.data import load_dataset
-from hafjax.runs import checkpoints
+from hafjax.runs.record import CheckpointError
+from hafjax.runs.record import describe
+from hafjax.runs.record import read_record
+from hafjax.runs.workdir import Workdir
 from hafjax.runtime import preemption
-from hafjax.runtime.devices import Devices
+from hafjax.train.config import identity
 from hafjax.train.run import train_and_evaluate
-from hafjax.train.setup import make_experiment
+from hafjax.train.session import Session
+from hafjax.train.setup import Setup
 from tests import helpers
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -169,18 +173,20 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
 ):
   damage(stopped / 'checkpoints' / '35')
   data = load_dataset(CONFIG)
-  experiment = make_experiment(CONFIG, data)
-  abstract = Devices(data).abstract_state(experiment)
-  record = checkpoints.describe(CONFIG, data)
-  run = checkpoints.Workdir(stopped, record)
-  step, state, totals = run.restore_latest(abstract)
+  setup = Setup.create(CONFIG, data)
+  abstract = Session(setup).abstract_state
+  record = describe(CONFIG, data)
+  run = Workdir(stopped, record, identity)
+  step, state, totals = run.checkpoints.restore_latest(abstract)
   run.close()
   assert step == 34 and int(state.step) == 34 and totals['count'] == 4 * 16
   assert 'The checkpoint of step 35' in caplog.text
   assert len(list((stopped / 'damaged').iterdir())) == 1
-  intact = checkpoints.Workdir(half_way, record, create=False)
+  intact = Workdir(half_way, record, identity, create=False)
   jax.tree.map(
-    np.testing.assert_array_equal, state, intact.restore(34, abstract)
+    np.testing.assert_array_equal,
+    state,
+    intact.checkpoints.restore(34, abstract),
   )
   intact.close()
 
@@ -197,7 +203,7 @@ def test_if_all_are_damaged_nothing_starts_from_scratch(stopped):
   for folder in (stopped / 'checkpoints').iterdir():
     empty(folder)
   for _ in range(2):
-    with pytest.raises(checkpoints.CheckpointError, match='No checkpoint in'):
+    with pytest.raises(CheckpointError, match='No checkpoint in'):
       train_and_evaluate(CONFIG, stopped)
   assert len(list((stopped / 'damaged').iterdir())) >= 2
 
@@ -214,9 +220,9 @@ def test_a_half_written_line_is_dropped(whole, stopped):
 
 def test_one_process_at_a_time(stopped):
   (stopped / 'results.json').unlink(missing_ok=True)
-  first = checkpoints.Workdir(stopped, checkpoints.read_record(stopped))
+  first = Workdir(stopped, read_record(stopped), identity)
   first.claim()
-  with pytest.raises(checkpoints.CheckpointError, match='Another process is'):
+  with pytest.raises(CheckpointError, match='Another process is'):
     train_and_evaluate(CONFIG, stopped)
   first.close()
   train_and_evaluate(CONFIG, stopped)
@@ -224,17 +230,17 @@ def test_one_process_at_a_time(stopped):
 
 def test_what_another_process_is_writing_is_left(stopped):
   (stopped / 'results.json').unlink(missing_ok=True)
-  record = checkpoints.read_record(stopped)
-  first = checkpoints.Workdir(stopped, record)
+  record = read_record(stopped)
+  first = Workdir(stopped, record, identity)
   writing = stopped / 'checkpoints' / '99.orbax-checkpoint-tmp'
   writing.mkdir()
-  checkpoints.Workdir(stopped, record, create=False).close()
-  with pytest.raises(checkpoints.CheckpointError, match='Another process is'):
-    checkpoints.Workdir(stopped, record)
+  Workdir(stopped, record, identity, create=False).close()
+  with pytest.raises(CheckpointError, match='Another process is'):
+    Workdir(stopped, record, identity)
   time.sleep(0.5)  # Orbax cleans up in a thread.
   assert writing.exists()
   first.close()
-  alone = checkpoints.Workdir(stopped, record)
+  alone = Workdir(stopped, record, identity)
   deadline = time.monotonic() + 30
   while writing.exists() and time.monotonic() < deadline:
     time.sleep(0.05)
@@ -265,7 +271,7 @@ def test_a_full_disk_keeps_what_was_saved(whole, small_disk):
   work = folder / 'run'
   work.mkdir()
   # Room for a checkpoint or two.
-  with pytest.raises(checkpoints.CheckpointError) as caught:
+  with pytest.raises(CheckpointError) as caught:
     train_and_evaluate(CONFIG, work)
   message = str(caught.value)
   assert 'cannot be written' in message and 'make room' in message
@@ -281,5 +287,5 @@ def test_a_workdir_that_cannot_be_written(stopped, small_disk):
   shutil.copytree(stopped, folder / 'run')
   remount('ro')
   for name in ('run', 'new'):
-    with pytest.raises(checkpoints.CheckpointError, match='Read-only'):
+    with pytest.raises(CheckpointError, match='Read-only'):
       train_and_evaluate(CONFIG, folder / name)

@@ -13,18 +13,24 @@ import numpy as np
 import pytest
 
 from hafjax import collapse
-from hafjax import evaluate
 from hafjax import metrics
-from hafjax.runs import checkpoints
-from hafjax.runtime.devices import Devices
-from hafjax.train.collapse import NUM_SEVERE
+from hafjax.collapse.summary import summary
+from hafjax.metrics.scores_file import ScoresError
+from hafjax.metrics.scores_file import evaluate_scores
+from hafjax.runs.record import CheckpointError
+from hafjax.runs.record import describe
+from hafjax.runs.workdir import Workdir
 from hafjax.train.collapse import CollapsePass
 from hafjax.train.collapse import LayerError
-from hafjax.train.collapse import measures_of
 from hafjax.train.config import ConfigError
+from hafjax.train.config import identity
 from hafjax.train.evaluator import outputs_of
-from hafjax.train.run import recorded_config
+from hafjax.train.predictions import NUM_SEVERE
+from hafjax.train.recorded import recorded_config
+from hafjax.train.rerun import evaluate_run
+from hafjax.train.rerun import runs_in
 from hafjax.train.run import train_and_evaluate
+from hafjax.train.session import Session
 from tests import helpers
 
 LAYERS = ('features', 'level1')
@@ -40,7 +46,7 @@ def watched(variant, **overrides):
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
-  """A HAFrame run; its state, experiment and data."""
+  """A HAFrame run; its state, setup and data."""
   folder = tmp_path_factory.mktemp('haframe')
   train_and_evaluate(watched('haframe'), folder)
   return folder, *helpers.restored(watched('haframe'), folder)
@@ -51,12 +57,12 @@ def records(folder):
   return [json.loads(line) for line in lines]
 
 
-def outputs(state, experiment, images):
-  return outputs_of(state, jnp.asarray(images), experiment)
+def outputs(state, setup, images):
+  return outputs_of(state, jnp.asarray(images), setup)
 
 
 def test_training_measures_collapse_as_it_is_defined(run):
-  folder, state, experiment, data = run
+  folder, state, setup, data = run
   found = records(folder)
   assert [(r['step'], r['layer']) for r in found] == [
     (step, layer) for step in (30, 45) for layer in LAYERS
@@ -65,7 +71,7 @@ def test_training_measures_collapse_as_it_is_defined(run):
   assert last['split'] == 'train' and last['epoch'] == pytest.approx(3, abs=0.1)
 
   arrays = data.splits['train']
-  out = outputs(state, experiment, arrays.images)
+  out = outputs(state, setup, arrays.images)
   features = np.asarray(out['features'], np.float64)
   frame = np.asarray(out['frame'].vectors, np.float64)
   means = np.stack([features[arrays.labels == c].mean(0) for c in range(30)])
@@ -88,7 +94,7 @@ def test_training_measures_collapse_as_it_is_defined(run):
   )
   assert last['classifier_deviation_mean'] < 1e-6
   nearest = np.linalg.norm(features[:, None] - means, axis=2).argmin(1)
-  scores = np.asarray(experiment.method.scores(out))
+  scores = np.asarray(setup.method.scores(out))
   assert last['nc4'] == pytest.approx(np.mean(nearest == scores.argmax(1)))
   norms = np.linalg.norm(out['intermediates']['level1'], axis=1)
   assert found[3]['feature_norm_mean'] == pytest.approx(norms.mean(), rel=1e-5)
@@ -96,13 +102,13 @@ def test_training_measures_collapse_as_it_is_defined(run):
 
 
 def test_predictions_are_those_of_the_best_checkpoint(run):
-  folder, _, experiment, data = run
+  folder, _, setup, data = run
   state, *_ = helpers.restored(watched('haframe'), folder, best=True)
   with np.load(folder / 'predictions.npz') as arrays:
     found = dict(arrays)
   split = data.splits['test']
-  out = outputs(state, experiment, split.images)
-  probs = np.asarray(jax.nn.softmax(experiment.method.scores(out)))
+  out = outputs(state, setup, split.images)
+  probs = np.asarray(jax.nn.softmax(setup.method.scores(out)))
   np.testing.assert_array_equal(found['labels'], split.labels)
   np.testing.assert_array_equal(found['predictions'], probs.argmax(1))
   np.testing.assert_allclose(found['confidences'], probs.max(1), rtol=1e-5)
@@ -124,11 +130,11 @@ def test_predictions_are_those_of_the_best_checkpoint(run):
 
 
 def test_results_have_every_metric(run):
-  folder, state, experiment, data = run
+  folder, state, setup, data = run
   results = json.loads((folder / 'results.json').read_text())
   state, *_ = helpers.restored(watched('haframe'), folder, best=True)
   split = data.splits['test']
-  scores = experiment.method.scores(outputs(state, experiment, split.images))
+  scores = setup.method.scores(outputs(state, setup, split.images))
   wanted = metrics.evaluate(
     np.asarray(scores), split.labels, data.hierarchy, data.distances
   )
@@ -143,7 +149,7 @@ def test_learned_classifiers_are_measured_too(tmp_path):
   train_and_evaluate(config, tmp_path)
   found = records(tmp_path)
   assert len(found) == 8
-  state, experiment, data = helpers.restored(config, tmp_path)
+  state, setup, data = helpers.restored(config, tmp_path)
   dense = state.params['classifier']['dense']
   rows = np.asarray(dense['kernel'], np.float64).T
   unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -154,7 +160,7 @@ def test_learned_classifiers_are_measured_too(tmp_path):
       gap.std(), rel=1e-4
     )
     assert 'nc2_frame' not in record
-  out = outputs(state, experiment, data.splits['test'].images)
+  out = outputs(state, setup, data.splits['test'].images)
   mean = np.asarray(out['features'], np.float64).mean(0)
   assert last[1]['split'] == 'test'
   assert last[1]['bias_relation'] == pytest.approx(
@@ -171,7 +177,7 @@ def test_a_finished_run_is_measured_again(run, tmp_path):
   before = json.loads((folder / 'results.json').read_text())
   (folder / 'predictions.npz').unlink()
   found = records(folder)
-  after = evaluate.evaluate_run(folder, layers=LAYERS)
+  after = evaluate_run(folder, layers=LAYERS)
   for split in ('val', 'test'):
     for name, value in before[split].items():
       assert after[split][name] == pytest.approx(value, rel=1e-5), name
@@ -188,15 +194,15 @@ def test_a_finished_run_is_measured_again(run, tmp_path):
 
 def test_eight_devices_find_what_one_does(run):
   """`collapse` of the same state, sharded eight ways and not at all."""
-  folder, state, experiment, data = run
+  folder, state, setup, data = run
   script = f"""
 import json, pathlib
-from hafjax.runtime.devices import Devices
 from hafjax.train.collapse import CollapsePass
+from hafjax.train.session import Session
 from tests import helpers
-state, experiment, data = helpers.restored(
+state, setup, data = helpers.restored(
   helpers.tiny_config('haframe'), pathlib.Path({str(folder)!r}))
-found = CollapsePass(experiment, data, Devices(data), 64).collapse(
+found = CollapsePass(Session(setup)).measure(
   state, 'train')
 print(json.dumps(found))
 """
@@ -208,29 +214,27 @@ print(json.dumps(found))
     check=True,
   )
   (eight,) = json.loads(done.stdout.splitlines()[-1])
-  device = Devices(data)
-  (one,) = CollapsePass(experiment, data, device, 64).collapse(state, 'train')
+  (one,) = CollapsePass(Session(setup)).measure(state, 'train')
   for name, value in one.items():
     if isinstance(value, float):
       assert eight[name] == pytest.approx(value, rel=1e-6, abs=1e-6), name
 
 
 def test_classes_without_examples(run):
-  _, state, experiment, data = run
-  device = Devices(data)
-  measures = CollapsePass(experiment, data, device, 64)
+  _, state, setup, data = run
+  measures = CollapsePass(Session(setup))
   stats = measures.statistics(state, 'test')['features']
   counts = np.where(np.arange(30) < 28, stats.counts, 0)
-  found = measures_of(stats.replace(counts=counts))
+  found = summary(stats.replace(counts=counts))
   assert found and np.isfinite(list(found.values())).all()
-  assert measures_of(stats.replace(counts=0 * counts)) == {}
+  assert summary(stats.replace(counts=0 * counts)) == {}
 
 
 def test_what_is_not_finite_is_left_out():
   stats = collapse.ClassStatistics.create(3, 2).update(
     np.float32([[1, 0], [1, 0], [0, 1], [0, 1]]), np.array([0, 1, 2, 2])
   )
-  found = measures_of(stats.astype(np.float64))
+  found = summary(stats.astype(np.float64))
   assert np.isfinite(list(found.values())).all()
   assert 'nc1_cdnv' not in found and found['nc1'] == 0
 
@@ -238,7 +242,7 @@ def test_what_is_not_finite_is_left_out():
 def test_checkpoints_stay_where_asked_for(tmp_path):
   config = helpers.tiny_config('haframe', keep_every=1, ks=(1, 2))
   train_and_evaluate(config, tmp_path)
-  evaluate.evaluate_run(tmp_path)
+  evaluate_run(tmp_path)
   assert [r['step'] for r in records(tmp_path)] == [15, 30, 45]
   # Ranks that the run was to report stay.
   results = json.loads((tmp_path / 'results.json').read_text())
@@ -246,15 +250,13 @@ def test_checkpoints_stay_where_asked_for(tmp_path):
 
 
 def test_damaged_logs_and_old_runs_are_told(run, tmp_path):
-  folder, _, experiment, data = run
+  folder, _, setup, data = run
   file = folder / 'metrics.jsonl'
   content = file.read_text()
   try:
     file.write_text(content.replace('{"step": 30', '{"st'))
-    workdir = checkpoints.Workdir(
-      folder, checkpoints.describe(watched('haframe'), data)
-    )
-    with pytest.raises(checkpoints.CheckpointError, match='line 2 is damaged'):
+    workdir = Workdir(folder, describe(watched('haframe'), data), identity)
+    with pytest.raises(CheckpointError, match='line 2 is damaged'):
       workdir.rewind_log(45)
     workdir.close()
   finally:
@@ -262,7 +264,7 @@ def test_damaged_logs_and_old_runs_are_told(run, tmp_path):
   record = json.loads((folder / 'run.json').read_text())
   del record['config']['hierarchy']
   (tmp_path / 'run.json').write_text(json.dumps(record))
-  with pytest.raises(checkpoints.CheckpointError, match='an older version'):
+  with pytest.raises(CheckpointError, match='an older version'):
     recorded_config(tmp_path)
 
 
@@ -281,10 +283,10 @@ def test_bad_settings_are_told_before_training(tmp_path):
 
 
 def test_no_run_no_measures(tmp_path):
-  with pytest.raises(evaluate.EvaluationError, match='results.json is missing'):
-    evaluate.runs_in([tmp_path])
-  with pytest.raises(checkpoints.CheckpointError, match='holds no run'):
-    evaluate.evaluate_run(tmp_path)
+  with pytest.raises(ScoresError, match='results.json is missing'):
+    runs_in([tmp_path])
+  with pytest.raises(CheckpointError, match='holds no run'):
+    evaluate_run(tmp_path)
 
 
 # --- Scores of anyone --------------------------------------------------------
@@ -305,9 +307,7 @@ def test_scores_of_any_framework(scores_file, capsys):
   logits, labels = rng.standard_normal((50, 10)), rng.integers(0, 10, 50)
   probs = np.asarray(jax.nn.softmax(logits))
   found = [
-    evaluate.evaluate_scores(
-      scores_file(scores=scores, labels=labels), 'fashion_mnist'
-    )
+    evaluate_scores(scores_file(scores=scores, labels=labels), 'fashion_mnist')
     for scores in (logits, probs)
   ]
   assert found[0] == pytest.approx(found[1], rel=1e-4)
@@ -329,8 +329,8 @@ def test_scores_of_any_framework(scores_file, capsys):
   ],
 )
 def test_bad_scores_are_told(scores_file, arrays, words):
-  with pytest.raises(evaluate.EvaluationError, match=words):
-    evaluate.evaluate_scores(scores_file(**arrays), 'fashion_mnist')
+  with pytest.raises(ScoresError, match=words):
+    evaluate_scores(scores_file(**arrays), 'fashion_mnist')
 
 
 def test_files_that_are_none(tmp_path):
@@ -338,8 +338,8 @@ def test_files_that_are_none(tmp_path):
   for content in (None, b'nothing', b'PK\x03\x04 broken'):
     if content is not None:
       file.write_bytes(content)
-    with pytest.raises(evaluate.EvaluationError, match='cannot be read'):
-      evaluate.evaluate_scores(str(file), 'fashion_mnist')
+    with pytest.raises(ScoresError, match='cannot be read'):
+      evaluate_scores(str(file), 'fashion_mnist')
 
 
 def test_the_command_prints_the_table(scores_file, tmp_path):

@@ -16,24 +16,25 @@ from configs import common
 from hafjax import frames
 from hafjax import methods
 from hafjax.cli import overrides
-from hafjax.data import SPECS
 from hafjax.data import Arrays
 from hafjax.data import DataSet
 from hafjax.data import load_dataset
+from hafjax.data import spec
 from hafjax.hierarchy import load_hierarchy
 from hafjax.train import step as step_lib
 from hafjax.train.config import ConfigError
 from hafjax.train.config import check_config
 from hafjax.train.run import train_and_evaluate
-from hafjax.train.setup import initial_state
-from hafjax.train.setup import make_experiment
+from hafjax.train.setup import Setup
+from hafjax.train.state import initial_state
 from tests import helpers
 
+COMPARED = [n for n, v in methods.variants().items() if v.is_compared]
 FOLDER = pathlib.Path(common.__file__).parent
 CONFIGS = sorted(f.stem for f in FOLDER.glob('*.py') if f.stem != '__init__')
 
 
-@pytest.mark.parametrize('variant', common.VARIANTS)
+@pytest.mark.parametrize('variant', COMPARED)
 @pytest.mark.parametrize('name', CONFIGS)
 def test_every_config_and_variant_passes_its_checks(name, variant):
   config = importlib.import_module(f'configs.{name}').get_config(variant)
@@ -43,7 +44,7 @@ def test_every_config_and_variant_passes_its_checks(name, variant):
   assert config.variant == variant
 
 
-@pytest.mark.parametrize('variant', common.VARIANTS | common.THEORY)
+@pytest.mark.parametrize('variant', methods.variants())
 def test_a_config_is_nobody_elses(variant):
   """What is set in one does not show in those that are made after it."""
   config = common.get_config(variant)
@@ -66,8 +67,8 @@ def test_a_config_is_nobody_elses(variant):
 def test_every_config_trains_a_step(name):
   """As it stands but for the data: two random images of each class."""
   config = importlib.import_module(f'configs.{name}').get_config('haframe')
-  spec = SPECS[config.dataset]
-  hierarchy = load_hierarchy(spec.hierarchy or 'quickstart')
+  own = spec(config.dataset)
+  hierarchy = load_hierarchy(own.hierarchy or 'quickstart')
   size = config.image_size or dict(
     cifar10=32, cifar100=32, fashion_mnist=28
   ).get(config.dataset, 24)
@@ -77,7 +78,7 @@ def test_every_config_trains_a_step(name):
     shape, mean, std = (40,), np.zeros(40), np.ones(40)
     examples = rng.normal(size=(count, *shape)).astype(np.float32)
   else:
-    shape, mean, std = (size, size, len(spec.mean)), spec.mean, spec.std
+    shape, mean, std = (size, size, len(own.mean)), own.mean, own.std
     examples = rng.integers(0, 256, (count, *shape), np.uint8)
   arrays = Arrays(examples, np.arange(count, dtype=np.int32) // 2)
   data = DataSet(
@@ -88,16 +89,16 @@ def test_every_config_trains_a_step(name):
     image_shape=shape,
     mean=mean,
     std=std,
-    crop_padding=spec.crop_padding,
-    flip=spec.flip,
+    crop_padding=own.crop_padding,
+    flip=own.flip,
   )
-  experiment = make_experiment(config, data)
+  setup = Setup.create(config, data)
   state, sums = jax.eval_shape(
     lambda: step_lib.train_step(
-      initial_state(experiment, shape),
+      initial_state(setup),
       arrays.images[:8],
       jnp.asarray(arrays.labels[:8]),
-      experiment,
+      setup,
     )
   )
   assert sums['loss'].shape == ()
@@ -105,24 +106,23 @@ def test_every_config_trains_a_step(name):
 
 
 def test_every_method_has_a_variant():
-  variants = common.VARIANTS | common.THEORY
-  used = {variant['method']['name'] for variant in variants.values()}
+  used = {variant.method for variant in methods.variants().values()}
   assert used == set(methods.names())
 
 
 @pytest.mark.parametrize(
   'variant, dtype',
-  [*((name, 'float32') for name in common.VARIANTS), ('haframe', 'bfloat16')],
+  [*((name, 'float32') for name in COMPARED), ('haframe', 'bfloat16')],
 )
 def test_every_variant_lowers_its_loss(variant, dtype):
   config = helpers.tiny_config(variant, dtype=dtype)
   # Rates at which every loss, whatever its scale, falls at every step.
   config.lr = common.get_config().lr
   data = load_dataset(config)
-  experiment = make_experiment(config, data)
-  state = initial_state(experiment, data.image_shape)
+  setup = Setup.create(config, data)
+  state = initial_state(setup)
   arrays = data.splits['train'].take(np.arange(0, 240, 8))
-  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
+  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, setup))
   losses = []
   for _ in range(8):
     state, sums = step(state, arrays.images, jnp.asarray(arrays.labels))
@@ -199,23 +199,23 @@ def test_tops_and_widths(variant, change, dim, caplog):
   config = helpers.tiny_config(variant, **change)
   check_config(config)
   data = load_dataset(config)
-  experiment = make_experiment(config, data)
+  setup = Setup.create(config, data)
   narrow = variant != 'cross_entropy' and dim == 12
   assert ('no room for the exact frame' in caplog.text) == narrow
-  state = initial_state(experiment, data.image_shape)
+  state = initial_state(setup)
   arrays = data.splits['train'].take(np.arange(30))
-  state, sums = jax.jit(
-    lambda s, x, y: step_lib.train_step(s, x, y, experiment)
-  )(state, arrays.images, jnp.asarray(arrays.labels))
+  state, sums = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, setup))(
+    state, arrays.images, jnp.asarray(arrays.labels)
+  )
   assert np.isfinite(float(sums['loss']))
-  outputs = experiment.network.apply(
+  outputs = setup.network.apply(
     {'params': state.params, **state.variables},
     jnp.zeros((2, *data.image_shape)),
     train=False,
   )
   dim = dim or data.hierarchy.num_nodes
-  assert outputs['features'].shape == (2, dim)
-  assert outputs['logits'].shape == (2, 30)
+  assert outputs.features.shape == (2, dim)
+  assert outputs.logits.shape == (2, 30)
 
 
 @pytest.mark.parametrize(
@@ -232,13 +232,13 @@ def test_frames_that_do_not_go_together(change, message):
   with config.unlocked():
     config.method.update(change)
   with pytest.raises(methods.MethodError, match=message):
-    make_experiment(config, load_dataset(config))
+    Setup.create(config, load_dataset(config))
 
 
 def test_a_tree_frame_needs_its_width():
   config = helpers.tiny_config(**{'method.frame': 'tree', 'feature_dim': 30})
   with pytest.raises(methods.MethodError, match='needs features of'):
-    make_experiment(config, load_dataset(config))
+    Setup.create(config, load_dataset(config))
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_frames_are_checked_before_training(change, error, message, tmp_path):
   config = helpers.tiny_config(**change)
   if error is None:
     data = load_dataset(config)
-    head = make_experiment(config, data).method.head
+    head = Setup.create(config, data).method.head
     assert head.frame.shape == (30, 128)
     return
   with pytest.raises(error, match=message):

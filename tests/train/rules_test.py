@@ -14,8 +14,8 @@ from hafjax.data import DataError
 from hafjax.data import load_dataset
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import HierarchyError
-from hafjax.runs import checkpoints
 from hafjax.runs import tables
+from hafjax.runs.record import CheckpointError
 from hafjax.train import evaluator
 from hafjax.train.rules import RuleContext
 from hafjax.train.rules import RuleError
@@ -38,9 +38,9 @@ def runs(tmp_path_factory):
 def probabilities(folder, **changes):
   """Of the test split, by the best checkpoint; and the data."""
   config = helpers.tiny_config('cross_entropy', **changes)
-  state, experiment, data = helpers.restored(config, folder, best=True)
+  state, setup, data = helpers.restored(config, folder, best=True)
   images = data.splits['test'].images
-  return np.asarray(evaluator.probabilities(state, images, experiment)), data
+  return np.asarray(evaluator.probabilities(state, images, setup)), data
 
 
 def test_rules_are_added_to_a_finished_run(runs):
@@ -118,7 +118,10 @@ def test_a_tree_cut_at_each_level():
 @pytest.mark.parametrize(
   'name, message',
   [
-    ('magic', "no rule 'magic' .* there are argmax, crm, hie, selective"),
+    (
+      'magic',
+      "no inference rule 'magic'; there are argmax, crm, hie, selective",
+    ),
     ('crm:2', "'crm' takes no argument"),
     ('hie:9', 'needs a level from 1 to 4, got 9'),
     ('hie:/nowhere', '/nowhere holds no run'),
@@ -127,7 +130,7 @@ def test_a_tree_cut_at_each_level():
 def test_bad_rules_are_told_before_training(tmp_path, name, message):
   config = helpers.tiny_config()
   config.eval.rules = (name,)
-  with pytest.raises((RuleError, checkpoints.CheckpointError)) as error:
+  with pytest.raises((RuleError, CheckpointError)) as error:
     train_and_evaluate(config, tmp_path / 'run')
   error.match(message)
   assert not (tmp_path / 'run').exists()
@@ -171,6 +174,6 @@ def test_own_distances_are_the_costs(tmp_path):
   for name in ('argmax', 'crm'):
     rule = parse_rule(name, setting)
     sums = rule.sums(probs, None, labels, mask, ranking)
-    found[name] = rule.finalise(sums, ranking)
+    found[name] = rule.finalize(sums, ranking)
   # Where all mistakes are equal, least risk is the likeliest class.
   assert found['crm'] == pytest.approx(found['argmax'])

@@ -28,15 +28,19 @@ from hafjax.hierarchy import load_hierarchy
 from hafjax.models import heads
 from hafjax.models import necks
 from hafjax.models import network
-from hafjax.runs import checkpoints
-from hafjax.runtime.devices import Devices
+from hafjax.runs.checkpoints import Checkpoints
+from hafjax.runs.record import CheckpointError
+from hafjax.runs.record import describe
+from hafjax.runs.workdir import Workdir
 from hafjax.train import step as step_lib
+from hafjax.train.config import identity
 from hafjax.train.evaluator import Evaluator
-from hafjax.train.run import DivergedError
+from hafjax.train.loop import DivergedError
+from hafjax.train.optimizers import make_optimizer
 from hafjax.train.run import train_and_evaluate
-from hafjax.train.setup import initial_state
-from hafjax.train.setup import make_experiment
-from hafjax.train.setup import make_optimiser
+from hafjax.train.session import Session
+from hafjax.train.setup import Setup
+from hafjax.train.state import initial_state
 from tests import helpers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -104,7 +108,7 @@ def test_eval_mode_measures_the_best_checkpoint(finished):
 def test_eval_mode_without_a_run_or_a_checkpoint(tmp_path, monkeypatch):
   folder = tmp_path / 'misspelt'
   config = helpers.tiny_config(mode='eval')
-  with pytest.raises(checkpoints.CheckpointError, match='holds no run'):
+  with pytest.raises(CheckpointError, match='holds no run'):
     train_and_evaluate(config, folder)
   assert not folder.exists()
 
@@ -114,7 +118,7 @@ def test_eval_mode_without_a_run_or_a_checkpoint(tmp_path, monkeypatch):
   monkeypatch.setattr(step_lib.Trainer, '__call__', stop)
   with pytest.raises(KeyboardInterrupt):
     train_and_evaluate(helpers.tiny_config(), folder)
-  with pytest.raises(checkpoints.CheckpointError, match='no checkpoint'):
+  with pytest.raises(CheckpointError, match='no checkpoint'):
     train_and_evaluate(config, folder)
 
 
@@ -145,7 +149,7 @@ def test_another_run_in_the_same_directory(finished, tmp_path, change, words):
     file.write_text('\n'.join(f'root/{name}' for name in names))
     change = {'hierarchy': str(file)}
   other = helpers.tiny_config(**change)
-  with pytest.raises(checkpoints.CheckpointError, match=words):
+  with pytest.raises(CheckpointError, match=words):
     train_and_evaluate(other, folder)
 
 
@@ -161,14 +165,14 @@ def test_a_run_stopped_at_an_evaluation_goes_on_exactly(
   finished, tmp_path, monkeypatch
 ):
   config, folder, results = finished
-  save = checkpoints.Workdir.save
+  save = Checkpoints.save
 
   def save_and_stop(self, step, *args):
     save(self, step, *args)
     self.wait()
     raise KeyboardInterrupt
 
-  monkeypatch.setattr(checkpoints.Workdir, 'save', save_and_stop)
+  monkeypatch.setattr(Checkpoints, 'save', save_and_stop)
   for _ in range(2):
     with pytest.raises(KeyboardInterrupt):
       train_and_evaluate(config, tmp_path)
@@ -249,10 +253,10 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tmp_path):
 def test_the_step_is_a_function_of_arrays():
   config = helpers.tiny_config('cross_entropy')
   data = load_dataset(config)
-  experiment = make_experiment(config, data)
-  state = initial_state(experiment, data.image_shape)
+  setup = Setup.create(config, data)
+  state = initial_state(setup)
   arrays = data.splits['train'].take(np.arange(0, 240, 15))
-  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, experiment))
+  step = jax.jit(lambda s, x, y: step_lib.train_step(s, x, y, setup))
   losses = []
   for _ in range(12):
     state, sums = step(state, arrays.images, jnp.asarray(arrays.labels))
@@ -264,21 +268,21 @@ def test_the_step_is_a_function_of_arrays():
 def test_evaluation_counts_every_example_once():
   config = helpers.tiny_config()
   data = load_dataset(config)
-  experiment = make_experiment(config, data)
-  device = Devices(data)
-  evaluator = Evaluator(experiment, data, device)
-  state = device.initial_state(experiment)
+  setup = Setup.create(config, data)
+  session = Session(setup)
+  evaluator, state = Evaluator(session), session.initial_state()
   split = data.splits['test']
-  outputs = experiment.network.apply(
+  outputs = setup.network.apply(
     {'params': state.params, **state.variables},
     data.preprocess(jnp.asarray(split.images)),
     train=False,
   )
   expected = metrics.hierarchical_metrics(
-    experiment.method.scores(outputs), split.labels, data.distances, config.ks
+    setup.method.scores(outputs), split.labels, data.distances, config.ks
   )
   for batch_size in (64, 90, 7):
-    found = evaluator.evaluate(state, 'test', batch_size)
+    config.eval_batch_size = batch_size
+    found = evaluator.evaluate(state, 'test')
     for name, value in expected.items():
       assert found[name] == pytest.approx(value, rel=1e-5), name
 
@@ -287,7 +291,7 @@ def test_learning_rates_by_part():
   config = helpers.tiny_config('cross_entropy')
   config.lr = dict(backbone=0.5, transformation=0.25, classifier=0.125)
   config.weight_decay = 0.0
-  optimiser = make_optimiser(config, num_steps=10)
+  optimiser = make_optimizer(config, num_steps=10)
   params = {name: jnp.ones(2) for name in config.lr}
   gradient = {name: jnp.full(2, 2.0) for name in config.lr}
   state = optimiser.init(params)
@@ -317,18 +321,18 @@ class Flat(nn.Module):
 def test_parts_of_a_batch_make_the_same_step(variant):
   config = helpers.tiny_config(variant, top='pool')
   data = load_dataset(config)
-  experiment = make_experiment(config, data)
-  head = experiment.method.head
+  setup = Setup.create(config, data)
+  head = setup.method.head
   if variant == 'nearest_etf':
     head = heads.Turning(frames.low_dim_frame(frames.etf_similarity(30), 16))
   whole = dataclasses.replace(
-    experiment, network=network.Network(Flat(), necks.PoolTop(), head)
+    setup, network=network.Network(Flat(), necks.PoolNeck(), head)
   )
   parts = dataclasses.replace(whole, microbatch_size=4)
   arrays = data.splits['train'].take(np.arange(16) * 7)
   found = []
   for made in (whole, parts):
-    state = initial_state(made, data.image_shape)
+    state = initial_state(made)
     step = jax.jit(
       lambda s, x, y, made=made: step_lib.train_step(s, x, y, made)
     )
@@ -344,12 +348,12 @@ def test_parts_lower_memory():
   for microbatches in (1, 8):
     config.microbatches = microbatches
     data = load_dataset(config)
-    experiment = make_experiment(config, data)
-    state = initial_state(experiment, data.image_shape)
+    setup = Setup.create(config, data)
+    state = initial_state(setup)
     images = jax.ShapeDtypeStruct((512, 8, 8, 3), np.uint8)
     labels = jax.ShapeDtypeStruct((512,), np.int32)
     compiled = (
-      jax.jit(lambda s, x, y, e=experiment: step_lib.train_step(s, x, y, e))
+      jax.jit(lambda s, x, y, e=setup: step_lib.train_step(s, x, y, e))
       .lower(state, images, labels)
       .compile()
     )
@@ -360,7 +364,7 @@ def test_parts_lower_memory():
 def test_clipped_gradients():
   config = helpers.tiny_config('cross_entropy', clip_norm=0.5)
   config.weight_decay = 0.0
-  optimiser = make_optimiser(config, num_steps=10)
+  optimiser = make_optimizer(config, num_steps=10)
   params = {name: jnp.ones(2) for name in config.lr}
   gradient = {name: jnp.full(2, 2.0) for name in config.lr}
   updates, _ = optimiser.update(gradient, optimiser.init(params), params)
@@ -384,8 +388,6 @@ def test_a_loss_that_explodes_stops_the_run(tmp_path):
   step = int(re.search(r'from step (\d+) on', str(caught.value)).group(1))
   assert 1 < step < 60
   # Nothing was saved that is not sound.
-  run = checkpoints.Workdir(
-    tmp_path, checkpoints.describe(config, load_dataset(config))
-  )
-  assert all(saved < step for saved in run.steps())
+  run = Workdir(tmp_path, describe(config, load_dataset(config)), identity)
+  assert all(saved < step for saved in run.checkpoints.steps())
   run.close()

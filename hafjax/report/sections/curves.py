@@ -8,6 +8,7 @@ import math
 from absl import logging
 import numpy as np
 
+from hafjax.collapse import MEASURES
 from hafjax.report import markup
 from hafjax.report import plots
 from hafjax.report.sections import context as context_lib
@@ -31,105 +32,6 @@ _TRAINING = {
   ),
 }
 
-# Key -> (title, how to read it); the first six are shown without a click. What
-# is measured is defined in hafjax.collapse.
-_COLLAPSE = {
-  'deviation_mean': (
-    'deviation of class means, mean',
-    'Over pairs of classes, how far the cosine of their centred means is from '
-    "its target (that of the method's frame, or else of the simplex ETF): 0 is "
-    'collapse.',
-  ),
-  'deviation_std': (
-    'deviation of class means, standard deviation',
-    'Spread over pairs of the cosine less its target: 0 is collapse.',
-  ),
-  'self_duality': (
-    'self-duality',
-    'Squared distance of the classifier from the centred class means, both '
-    'scaled to length 1: 0 is collapse (NC3).',
-  ),
-  'nc1': (
-    'NC1',
-    'Variation within classes beside that between them: 0 is collapse.',
-  ),
-  'nc2_frame': (
-    'NC2, frame',
-    'Distance of the inner products of class means from those of the frame, '
-    'both scaled to length 1: 0 is collapse.',
-  ),
-  'nc4': (
-    'NC4',
-    'Share of images for which the classifier chooses the nearest class mean: '
-    '1 is collapse.',
-  ),
-  'nc2_etf': (
-    'NC2, simplex ETF',
-    'As NC2, of centred class means from a simplex ETF.',
-  ),
-  'nc2_orthogonal': ('NC2, orthogonal', 'As NC2, from an orthogonal frame.'),
-  'predicted_nc2_means': (
-    'NC2, predicted',
-    'As NC2, from the class means that the theory of linear layers predicts '
-    'for these decays and class sizes.',
-  ),
-  'predicted_nc2_classifier': (
-    'NC2 of the classifier, predicted',
-    'Likewise of its rows.',
-  ),
-  'predicted_nc3': (
-    'NC3, predicted',
-    'Likewise of the products of rows with class means.',
-  ),
-  'nc1_svd': (
-    'NC1, by singular values',
-    'As NC1, in the leading directions between classes only.',
-  ),
-  'nc1_quotient': (
-    'NC1, quotient of traces',
-    'Variance within classes over that between them: 0 is collapse.',
-  ),
-  'nc1_cdnv': (
-    'NC1, class-distance normalised variance',
-    'Variance of two classes over the squared distance of their means, mean '
-    'over pairs: 0 is collapse.',
-  ),
-  'raw_deviation_mean': (
-    'deviation, not centred, mean',
-    'As the deviation, of class means as they are.',
-  ),
-  'raw_deviation_std': (
-    'deviation, not centred, standard deviation',
-    'As the deviation, of class means as they are.',
-  ),
-  'classifier_deviation_mean': (
-    'deviation of the classifier, mean',
-    "As the deviation, of the classifier's rows; 0 where they are fixed.",
-  ),
-  'classifier_deviation_std': (
-    'deviation of the classifier, standard deviation',
-    "As the deviation, of the classifier's rows; 0 where they are fixed.",
-  ),
-  'raw_self_duality': (
-    'self-duality, not centred',
-    'As self-duality, of class means as they are.',
-  ),
-  'bias_relation': (
-    'bias and mean of features',
-    "How far the classifier's bias is from undoing the features' mean: 0 is "
-    'collapse.',
-  ),
-  'class_norm_variation': (
-    'lengths of class means, variation',
-    'Standard deviation over mean of the lengths of centred class means: 0 '
-    'where all are as long.',
-  ),
-  'feature_norm_mean': ('length of features, mean', 'Over training images.'),
-  'feature_norm_std': (
-    'length of features, standard deviation',
-    'Over training images.',
-  ),
-}
 _FIRST = 6
 
 # What matplotlib finds ticks for, and no run gets near.
@@ -226,7 +128,7 @@ def collapse(context: context_lib.Context) -> str:
     for name, group in context.methods.items()
   }
   missing = context_lib.note(context_lib.missing(context, COLLAPSE))
-  panels = list(_COLLAPSE.items())
+  panels = list(MEASURES.items())
   log = ('nc1', 'feature_norm')
   first = _curves(context, histories, dict(panels[:_FIRST]), 'collapse', log)
   more = _curves(context, histories, dict(panels[_FIRST:]), 'collapse', log)

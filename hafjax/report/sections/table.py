@@ -7,6 +7,7 @@ import math
 from absl import logging
 import numpy as np
 
+from hafjax.metrics import direction
 from hafjax.report import markup
 from hafjax.report.sections import context as context_lib
 from hafjax.runs import tables
@@ -51,17 +52,16 @@ def comparison(context: context_lib.Context) -> str:
         f'More metrics ({len(others)})', _means(context, own, others)
       )
     )
-  selective = tables.selective_cells(results, context.split)
-  if selective:
-    header, rows = selective
+  for header, rows in tables.curve_cells(results, context.split):
     escaped = [[markup.text(cell) for cell in row] for row in rows]
     content.append(
       markup.details(
-        'The inference rule ‘selective’',
+        'Inference rules with a curve',
         context_lib.note(
-          'Risk (share of wrong answers) and coverage (how much the answers '
-          'say) at thresholds of confidence, and the area under the curve '
-          'of both.'
+          'Both axes of the curve at values of its parameter, and the area '
+          'under it: of the rule ‘selective’, risk (share of wrong answers) '
+          'and coverage (how much the answers say) at thresholds of '
+          'confidence.'
         )
         + markup.table([markup.text(cell) for cell in header], escaped),
       )
@@ -114,7 +114,7 @@ def _best(groups, metric) -> float | None:
     for seeds in groups.values()
   ]
   means = [mean for mean in means if not math.isnan(mean)]
-  sign = tables.better(metric)
+  sign = direction(metric)
   if not sign or len(groups) < 2 or not means:
     return None
   return sign * max(sign * mean for mean in means)
@@ -177,7 +177,7 @@ def _difference_cells(seeds, others, metrics) -> list[str]:
     ]
     verdict = ''
     if p < 0.05:
-      good = mean * tables.better(metric) > 0
+      good = mean * direction(metric) > 0
       verdict = f' <b class="{"good" if good else "bad"}">' + (
         'better</b>' if good else 'worse</b>'
       )

@@ -1,0 +1,18 @@
+# Copyright 2026 The hafjax Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""CIFAR-100: 60,000 images of 32 x 32 pixels in 100 classes."""
+
+from hafjax.data import tfds
+from hafjax.data.spec import Spec
+
+SPEC = Spec(
+  read=lambda hierarchy, config: tfds.read_like_hierarchy(
+    'cifar100', hierarchy, config
+  ),
+  mean=(0.5071, 0.4867, 0.4408),
+  std=(0.2675, 0.2565, 0.2761),
+  hierarchy='cifar100',
+  val_per_class=50,
+  crop_padding=4,
+  flip=True,
+)
