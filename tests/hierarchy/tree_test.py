@@ -849,7 +849,7 @@ class TestCommand:
       [sys.executable, '-m', 'hafjax.hierarchy', file],
       capture_output=True,
       text=True,
-      cwd=pathlib.Path(__file__).parents[1],
+      cwd=pathlib.Path(__file__).parents[2],
       check=False,
     )
     assert done.returncode == 1
