@@ -31,17 +31,18 @@ import jax
 import numpy as np
 import pytest
 
-SHARED = pathlib.Path(__file__).resolve().parents[2] / 'shared'
+# Figures of published implementations; its README says what computed each.
+REFERENCE = pathlib.Path(__file__).parent / 'reference'
 
 
 @pytest.fixture
 def reference():
-  """Loads a file of reference figures; skips where there are none."""
+  """Loads a file of reference figures: name -> arrays by name."""
 
   def load(name: str) -> dict[str, np.ndarray]:
-    file = SHARED / 'reference' / f'{name}.npz'
+    file = REFERENCE / f'{name}.npz'
     if not file.exists():
-      pytest.skip(f'{file} is not on this machine')
+      pytest.fail(f'{file} is missing; it belongs to the repository.')
     with np.load(file) as arrays:
       return dict(arrays)
 

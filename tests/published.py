@@ -3,7 +3,9 @@
 """Files of weights as others publish them, small and random, by NumPy alone."""
 
 import json
+import math
 import struct
+import zlib
 
 import numpy as np
 
@@ -87,6 +89,31 @@ def tensors(shapes, seed=0):
     return 1 + np.abs(values) if name.endswith('running_var') else values
 
   return {name: draw(name, shape) for name, shape in shapes.items()}
+
+
+def hashed_tensors(shapes):
+  """The weights under which tests/reference has features of networks.
+
+  A value is a hash of the tensor's name and the index, of a size by its kind.
+  """
+
+  def draw(name, shape):
+    h = np.arange(math.prod(shape), dtype=np.uint32) * np.uint32(2654435761)
+    h += np.uint32(zlib.crc32(name.encode()))
+    for shift, factor in ((16, 2246822519), (13, 3266489917)):
+      h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
+    u = ((h ^ (h >> np.uint32(16))) / 2**31 - 1).reshape(shape)
+    if name.endswith('.weight') and len(shape) > 1:
+      return u * np.sqrt(3 / math.prod(shape[1:]))
+    if name.endswith(('.weight', '.running_var')):
+      return 1 + 0.2 * u
+    return u * (0.1 if name.endswith(('.bias', '.running_mean')) else 0.5)
+
+  return {
+    name: draw(name, shape).astype(np.float32)
+    for name, shape in shapes.items()
+    if not name.endswith('num_batches_tracked')
+  }
 
 
 def as_jax_vit(timm, num_heads, old=False):

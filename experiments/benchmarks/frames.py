@@ -229,7 +229,7 @@ def tell(heading, rows):
 
 def main():
   parser = argparse.ArgumentParser(description=__doc__)
-  parser.add_argument('--hierarchies', default='../shared/hierarchies')
+  parser.add_argument('--hierarchies', default='tests/reference/hierarchies')
   folder = pathlib.Path(parser.parse_args().hierarchies)
   tell(
     ['nodes', 'classes', 's*', 'tree frame', 'dense frame'],

@@ -25,7 +25,7 @@ from hafjax.train import step
 from hafjax.train.setup import Setup
 
 _HIERARCHY = flags.DEFINE_string(
-  'hierarchy', '../shared/hierarchies/inaturalist19.txt', 'The classes.'
+  'hierarchy', 'tests/reference/hierarchies/inaturalist19.txt', 'The classes.'
 )
 _DEVICES = flags.DEFINE_integer('devices', 8, 'How many there are.')
 _BATCH_SIZE = flags.DEFINE_integer('batch_size', 512, 'Of a step.')

@@ -150,6 +150,105 @@ def test_crm_repeats_the_published_metrics(reference, x64, rule):
     assert found[name] == pytest.approx(float(figures[key]), rel=1e-9), name
 
 
+class PublishedTree:
+  """A tree of the figures, and our node for each of theirs."""
+
+  def __init__(self, figures, name):
+    self.figures, self.name = figures, name
+    self.hierarchy = Hierarchy.from_paths(self['paths'].tolist())
+    paths = []
+    for node, parent in enumerate(self.hierarchy.parents):
+      above = [] if parent < 0 else [paths[parent]]
+      paths.append('/'.join([*above, self.hierarchy.node_names[node]]))
+    self.nodes = np.array([paths.index(path) for path in self['nodes']])
+
+  def __getitem__(self, key):
+    return self.figures[f'{self.name}/{key}']
+
+
+PUBLISHED_TREES = [
+  ('node_decisions', 'cifar100'),
+  ('node_decisions', 'ragged'),
+  ('node_decisions', 'tiered_part'),
+  ('selective', 'cifar100'),
+  ('selective', 'ragged'),
+]
+
+
+@pytest.mark.parametrize('file, name', PUBLISHED_TREES)
+def test_published_node_probabilities(reference, x64, file, name):
+  tree = PublishedTree(reference(file), name)
+  found = decisions.node_probabilities(tree['probabilities'], tree.hierarchy)
+  np.testing.assert_allclose(
+    found[:, tree.nodes], tree['node_probabilities'], rtol=1e-9
+  )
+
+
+@pytest.mark.parametrize('name', ['cifar100', 'ragged', 'tiered_part'])
+def test_published_classes_of_hie_and_of_least_path_length(
+  reference, x64, name
+):
+  tree = PublishedTree(reference('node_decisions'), name)
+  hierarchy, probs = tree.hierarchy, tree['probabilities']
+  num_classes = hierarchy.num_classes
+  # Their parents have the probability of all classes below, ours in a ragged
+  # tree of their own children alone: given, the two are the same.
+  parents = list(dict.fromkeys(hierarchy.parents[hierarchy.leaves].tolist()))
+  coarse = decisions.node_probabilities(probs, hierarchy)[:, np.array(parents)]
+  row = tree['rules'].tolist().index('hie')
+  # Their nodes begin with the classes.
+  np.testing.assert_array_equal(
+    jnp.argmax(hie(probs, hierarchy, coarse), axis=1), tree['answer'][row]
+  )
+  if name == 'cifar100':
+    np.testing.assert_array_equal(
+      jnp.argmax(hie(probs, hierarchy), axis=1), tree['answer'][row]
+    )
+  cost = tree['path_length'][:num_classes].T
+  np.testing.assert_array_equal(
+    jnp.argmax(decisions.crm(probs, cost), axis=1), tree['derived_crm']
+  )
+
+
+@pytest.mark.parametrize('name', ['cifar100', 'ragged'])
+def test_published_selective_answers_and_curve(reference, x64, name):
+  tree = PublishedTree(reference('selective'), name)
+  hierarchy, probs = tree.hierarchy, tree['probabilities']
+  np.testing.assert_allclose(
+    decisions.hierarchical_coverage(tree.nodes, hierarchy),
+    tree['coverage'],
+    rtol=1e-9,
+    atol=1e-12,
+  )
+  # Of nodes with the same classes, in a line, they answer the uppermost.
+  counts = np.bincount(hierarchy.path_table[hierarchy.path_table >= 0])
+  uppermost = np.arange(hierarchy.num_nodes)
+  for node, parent in enumerate(hierarchy.parents):
+    if parent >= 0 and counts[parent] == counts[node]:
+      uppermost[node] = uppermost[parent]
+  for threshold, answer in zip(
+    tree['thresholds'], tree['climbing/answer'], strict=True
+  ):
+    found = selective(probs, hierarchy, threshold)
+    np.testing.assert_array_equal(
+      uppermost[found], uppermost[tree.nodes[answer]]
+    )
+  thresholds, risk, coverage = tree['climbing/curve'].T
+  found = selective_curve(probs, tree['labels'], hierarchy, thresholds)
+  np.testing.assert_allclose(found['risk'], risk, rtol=1e-9, atol=1e-12)
+  np.testing.assert_allclose(found['coverage'], coverage, rtol=1e-9, atol=1e-12)
+  found = selective_curve(probs, tree['labels'], hierarchy, tree['thresholds'])
+  np.testing.assert_allclose(found['risk'], tree['climbing/risk'], rtol=1e-9)
+  # Their curve begins at its least coverage, ours at the root.
+  least = np.argmin(coverage)
+  triangle = coverage[least] * risk[least] / 2
+  np.testing.assert_allclose(
+    decisions.area_under_risk_coverage(coverage, risk) - triangle,
+    tree['climbing/haurc'],
+    rtol=1e-9,
+  )
+
+
 def test_crm_takes_rows_of_the_cost_as_true_classes():
   cost = np.array([[0, 3, 1], [1, 0, 1], [7, 2, 0]])
   probs = np.array([[0.5, 0.25, 0.25]])

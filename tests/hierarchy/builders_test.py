@@ -29,17 +29,9 @@ HierarchyError = HierarchyError
 LEVELS = ('manufacturer', 'family', 'variant')
 
 
-@pytest.fixture
-def published():
-  """Loads a tree of the papers; skips where there is none."""
-
-  def load(name: str) -> Hierarchy:
-    file = conftest.SHARED / 'hierarchies' / f'{name}.txt'
-    if not file.exists():
-      pytest.skip(f'{file} is not on this machine')
-    return load_hierarchy(file)
-
-  return load
+def _published(name):
+  """A tree of the papers, from its class paths."""
+  return load_hierarchy(conftest.REFERENCE / 'hierarchies' / f'{name}.txt')
 
 
 def _split(tree):
@@ -102,17 +94,17 @@ def _write_edges(tree, file):
 
 
 class TestPublished:
-  def test_inaturalist19(self, published, reference, tmp_path):
-    tree = published('inaturalist19')
+  def test_inaturalist19(self, reference, tmp_path):
+    tree = _published('inaturalist19')
     _write_categories(_split(tree), tmp_path / 'categories.json')
     built = builders.from_inaturalist19(tmp_path / 'categories.json')
     assert built == tree
     assert (built.num_classes, built.height) == (1010, 7)
     _check_distances(built, tree, reference('distances'), 'inaturalist19')
 
-  def test_inaturalist21(self, published, reference):
+  def test_inaturalist21(self, reference):
     # The same taxonomy under names of the later data set's form.
-    tree = published('inaturalist19')
+    tree = _published('inaturalist19')
     names = [
       '_'.join([f'{i:05}', *(name.replace('_', '-') for name in path[1:])])
       for i, path in enumerate(_split(tree))
@@ -121,8 +113,8 @@ class TestPublished:
     assert built.class_names == tuple(names)
     _check_distances(built, tree, reference('distances'), 'inaturalist19')
 
-  def test_fgvc_aircraft(self, published, reference, tmp_path):
-    tree = published('fgvc_aircraft')
+  def test_fgvc_aircraft(self, reference, tmp_path):
+    tree = _published('fgvc_aircraft')
     # Official names have slashes and blanks, and no prefixes.
     paths = [
       [name.replace('-slash-', '/').split('-', 1)[-1] for name in path]
@@ -135,8 +127,8 @@ class TestPublished:
     assert (built.num_classes, built.height) == (100, 3)
     _check_distances(built, tree, reference('distances'), 'fgvc_aircraft')
 
-  def test_tiered_imagenet_h(self, published, reference, tmp_path):
-    tree = published('tiered_imagenet_h')
+  def test_tiered_imagenet_h(self, reference, tmp_path):
+    tree = _published('tiered_imagenet_h')
     _write_edges(tree, tmp_path / 'wordnet.is_a.txt')
     built = builders.from_wordnet(
       tree.class_names, tmp_path / 'wordnet.is_a.txt'
@@ -148,8 +140,8 @@ class TestPublished:
       tree.class_names, tmp_path / 'wordnet.is_a.txt', collapse=True
     )
 
-  def test_cifar100(self, published, reference):
-    tree = published('cifar100')
+  def test_cifar100(self, reference):
+    tree = _published('cifar100')
     names = [f'level {depth}' for depth in range(6)]
     columns = zip(*_split(tree), strict=True)
     built = builders.from_columns(

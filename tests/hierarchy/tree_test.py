@@ -24,6 +24,7 @@ from hafjax.hierarchy import builtin_names
 from hafjax.hierarchy import load_hierarchy
 from hafjax.hierarchy import save_hierarchy
 from hafjax.hierarchy.__main__ import main as run_command
+from tests import conftest
 from tests import strategies
 
 Hierarchy = Hierarchy
@@ -86,11 +87,15 @@ def _numbered(tree):
   return _with_names(tree, [f'node {i}' for i in range(tree.num_nodes)])
 
 
+def _class_paths(name):
+  return conftest.REFERENCE / 'hierarchies' / f'{name}.txt'
+
+
 class TestReference:
   @pytest.mark.parametrize('name', PAPER_TREES)
   def test_distances(self, reference, name):
     arrays = reference('distances')
-    tree = Hierarchy.from_paths(arrays[f'{name}_paths'])
+    tree = load_hierarchy(_class_paths(name))
     height = arrays[f'{name}_distance']
     depth = arrays[f'{name}_distance_depth']
     assert tree.distances().dtype == np.int32
@@ -106,9 +111,8 @@ class TestReference:
     np.testing.assert_array_equal(tree.distances(), arrays['cifar100_distance'])
     # There, L4-i is the official superclass i; their names are alphabetical.
     superclasses = [path.split('/')[4] for path in tree.paths()]
-    official = [
-      path.split('/')[4] for path in arrays['cifar100_paths'].tolist()
-    ]
+    paths = _class_paths('cifar100').read_text().splitlines()
+    official = [path.split('/')[4] for path in paths]
     sorted_names = sorted(set(superclasses))
     assert official == [f'L4-{sorted_names.index(s)}' for s in superclasses]
 
@@ -845,7 +849,7 @@ class TestCommand:
       [sys.executable, '-m', 'hafjax.hierarchy', file],
       capture_output=True,
       text=True,
-      cwd=pathlib.Path(__file__).parents[1],
+      cwd=pathlib.Path(__file__).parents[2],
       check=False,
     )
     assert done.returncode == 1

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hafjax import collapse
+from hafjax import decisions
 from hafjax import frames
 from hafjax import metrics
 from hafjax.hierarchy import Hierarchy
@@ -131,6 +132,10 @@ def check_published(figures, rtol):
   assert found['mistake_severity'] == pytest.approx(
     float(figures['raw_mistake']), rel=rtol
   )
+  for k in (1, 5, 20):
+    assert found[f'hier_dist@{k}'] == pytest.approx(
+      float(figures[f'raw_hie_avg_{k}']), rel=rtol
+    )
 
 
 def test_published_figures_in_float32(reference):
@@ -311,6 +316,26 @@ def test_calibration_against_loops(num_bins):
   assert found == pytest.approx(
     calibration_by_loops(probs, labels, num_bins), rel=1e-4
   )
+
+
+def test_published_predictions_and_calibration_of_levels(reference, x64):
+  figures = reference('hiclass_metrics')
+  tree = Hierarchy.from_paths(figures['cifar100/paths'].tolist())
+  probs = figures['cifar100/probabilities']
+  predicted = metrics.level_predictions(jnp.asarray(probs), tree)
+  names = [path.split('/')[-1] for path in figures['cifar100/nodes'].tolist()]
+  ours = np.array(tree.node_names)[predicted]
+  np.testing.assert_array_equal(
+    ours, np.array(names)[figures['cifar100/level_prediction']]
+  )
+  node_probs = np.asarray(decisions.node_probabilities(probs, tree))
+  path = tree.path_table[figures['cifar100/labels']]
+  for level, block in enumerate(tree.levels[1:], 1):
+    labels = path[:, level] - block.start
+    found, _ = metrics.calibration_error(node_probs[:, block], labels, 10)
+    # Published in float32.
+    expected = figures['cifar100/level_ece'][level - 1]
+    assert found == pytest.approx(expected, abs=1e-7)
 
 
 @pytest.mark.parametrize(

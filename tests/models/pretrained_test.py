@@ -180,6 +180,76 @@ def test_positions_are_resized_as_in_timm(old, new):
   )
 
 
+# --- As published, without PyTorch --------------------------------------------
+
+
+def published_network(figures, group, shapes, model, size):
+  """Final map and intermediates under weights that their names determine."""
+  tensors = published.hashed_tensors(
+    {n: s for n, s in shapes.items() if not n.startswith(('fc.', 'head.'))}
+  )
+  total = sum(t.astype(np.float64).sum() for t in tensors.values())
+  absolute = sum(np.abs(t.astype(np.float64)).sum() for t in tensors.values())
+  np.testing.assert_allclose(
+    [total, absolute], figures[f'{group}/checksum'], rtol=1e-9
+  )
+  backbone = models.build(model)
+  variables, _ = converted(tensors, backbone, size)
+  images = figures[f'input{size}'].transpose(1, 2, 0)[None]
+  return jax.jit(functools.partial(backbone.apply, train=False))(
+    variables, images
+  )
+
+
+def test_published_features_of_a_resnet(reference):
+  figures = reference('resnet_features')
+  shapes = published.resnet_shapes((3, 4, 6, 3), bottleneck=True, width=64)
+  features, parts = published_network(
+    figures, 'resnet50', shapes, 'resnet_50', 64
+  )
+
+  def close(actual, key):
+    expected = figures[f'resnet50/{key}']
+    np.testing.assert_allclose(
+      actual, expected, rtol=0, atol=5e-6 * np.abs(expected).max()
+    )
+
+  close(features[0].transpose(2, 0, 1), 'features')
+  close(features[0].mean((0, 1)), 'pooled')
+  for theirs, ours in (
+    ('stem', 'stem'),
+    *((f'layer{stage}', f'stage{stage}') for stage in range(1, 5)),
+  ):
+    close(parts[ours][0].mean((0, 1)), f'{theirs}_mean')
+
+
+def test_published_features_of_a_vit(reference):
+  figures = reference('vit_features')
+  group = 'vit_small_patch16_224'
+  features, parts = published_network(
+    figures, group, published.vit_shapes(16, 384, 12, 48), 'vit_s_16', 48
+  )
+
+  def close(actual, expected):
+    np.testing.assert_allclose(
+      actual, expected, rtol=0, atol=5e-6 * max(1, np.abs(expected).max())
+    )
+
+  # Of the final norm we keep the class token alone.
+  close(features[0, 0, 0], figures[f'{group}/pooled'])
+  close(features[0, 0, 0], figures[f'{group}/features'][0])
+  for block, token in enumerate(figures[f'{group}/block_token0'], 1):
+    close(parts[f'block{block}'][0, 0], token)
+
+
+@pytest.mark.parametrize('change', ['7to4', '4to7'])
+def test_published_positions_are_resized(reference, change):
+  figures = reference('vit_features')
+  expected = figures[f'resample/{change}/out']
+  found = layouts.resized(figures[f'resample/{change}/in'], expected.shape)
+  np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
 # --- Layouts -----------------------------------------------------------------
 
 

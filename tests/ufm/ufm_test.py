@@ -16,6 +16,8 @@ import scipy.special
 from hafjax import frames
 from hafjax import losses
 from hafjax import ufm
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import load_hierarchy
 from hafjax.ufm import modes
 from tests import conftest
 from tests import strategies  # noqa: F401 (its profile has no deadline)
@@ -26,11 +28,9 @@ NUMERICAL = ('P31', 'P32')
 
 
 @functools.cache
-def acceptance():
-  """The settings of the theory's page, by name."""
-  file = conftest.SHARED / 'theory' / 'deep_linear_networks.json'
-  if not file.exists():
-    pytest.skip(f'{file} is not on this machine')
+def acceptance(page='deep_linear_networks'):
+  """The settings of a page of the theory, by name."""
+  file = conftest.REFERENCE / f'{page}.json'
   return {row['id']: row for row in json.loads(file.read_text())['settings']}
 
 
@@ -791,6 +791,10 @@ def test_objective_refuses_what_does_not_fit():
 
 # --- Fixed classifiers -------------------------------------------------------
 
+HOMOGENEOUS = Hierarchy.from_paths(
+  [('r', a, a + b, a + b + c) for a in 'ab' for b in 'abc' for c in 'ab']
+)
+
 
 def test_features_under_a_fixed_classifier_ignore_class_sizes():
   frame = frames.orthogonal_frame(4, 5, lengths=np.array([1.0, 2, 0.5, 1]))
@@ -811,6 +815,39 @@ def test_features_under_a_fixed_classifier_ignore_class_sizes():
   np.testing.assert_allclose(
     found.features, np.repeat(solution, counts, axis=1), atol=1e-7
   )
+
+
+@pytest.mark.parametrize('name', [f'X{number:02}' for number in range(1, 11)])
+def test_minima_under_a_fixed_classifier(name):
+  row = acceptance('unconstrained_features')[name]
+  num_classes, loss = len(row['class_counts']), row['loss']
+  if row['frame'] == 'simplex_etf':
+    frame = frames.simplex_etf(num_classes)
+  else:
+    tree = HOMOGENEOUS
+    if row['tree'] != 'homogeneous (2, 3, 2)':
+      tree = load_hierarchy(row['tree'])
+    separation = frames.min_similarity(tree, row['gamma'])
+    assert separation == pytest.approx(row['min_similarity'], abs=1e-9)
+    frame = frames.haframe(tree, row['gamma'])
+  options = dict(lengths=1.0) if loss == 'dot_regression' else {}
+  if 'alpha' in row:
+    options['alpha'] = row['alpha']
+  # Examples do not meet, so one of each class is enough.
+  found = ufm.optimise(
+    (1,) * num_classes,
+    (frame.shape[1],),
+    (),
+    row['feature_decay'] * row['class_counts'][0],
+    loss=ufm.fixed_classifier(
+      row.get('temperature', 1.0) * frame, loss, **options
+    ),
+  )
+  assert found.objective == pytest.approx(row['objective'], abs=1e-9)
+  norms = np.linalg.norm(found.features, axis=0)
+  np.testing.assert_allclose(norms, row['feature_norms'], atol=1e-6)
+  cosines = np.sum(frame.T * found.features, axis=0) / norms
+  np.testing.assert_allclose(cosines, row['cosines'], atol=1e-6)
 
 
 def test_features_of_fixed_norm_come_to_lie_on_the_frame():
