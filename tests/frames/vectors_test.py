@@ -1,8 +1,5 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-import subprocess
-import sys
-
 import hypothesis
 from hypothesis import strategies as st
 import jax
@@ -366,18 +363,3 @@ STAR = np.array([[0, 1, 1, 1], [1, 0, 4, 4], [1, 4, 0, 4], [1, 4, 4, 0]], float)
 def test_errors_say_what_is_wrong(make, message):
   with pytest.raises(frames.FrameError, match=message):
     make()
-
-
-def test_the_numerics_import_without_tensorflow():
-  program = (
-    'import sys\n'
-    'from hafjax import (hierarchy, frames, losses, metrics, collapse, models,'
-    ' methods)\n'
-    'from hafjax.data import dataset\n'
-    'from hafjax.train import run\n'
-    'banned = {"tensorflow", "tensorflow_datasets", "clu", "ml_collections",'
-    ' "grain"}\n'
-    'found = banned & set(sys.modules)\n'
-    'assert not found, found\n'
-  )
-  subprocess.run([sys.executable, '-c', program], check=True)
