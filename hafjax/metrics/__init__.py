@@ -8,6 +8,7 @@ that a partial last batch or padding changes nothing.
 """
 
 from hafjax.metrics.calibration import calibration_error
+from hafjax.metrics.errors import MetricError
 from hafjax.metrics.hops import hops
 from hafjax.metrics.levels import full_path_accuracy
 from hafjax.metrics.levels import level_predictions
@@ -22,8 +23,9 @@ from hafjax.metrics.summary import finalise
 
 __all__ = [
   'KS',
-  'Ranking',
+  'MetricError',
   'MetricTables',
+  'Ranking',
   'calibration_error',
   'evaluate',
   'evaluation_sums',

@@ -3,8 +3,12 @@
 """Whether confidence is earned."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 import numpy as np
+
+from hafjax.metrics.ranking import checked_batch
+from hafjax.numerics import arrays
+from hafjax.numerics.arrays import ArrayLike
 
 NUM_BINS = 15
 
@@ -40,7 +44,9 @@ def calibration_metrics(
 
 
 def calibration_error(
-  probs: Float[Array, 'b k'], labels: Int[Array, 'b'], num_bins: int = NUM_BINS
+  probs: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
+  num_bins: int = NUM_BINS,
 ) -> tuple[float, float]:
   """Expected and maximal calibration error, (ece, mce).
 
@@ -52,9 +58,14 @@ def calibration_error(
   Returns:
     Over bins, the mean (by examples) and the maximum of the gap between
     accuracy and mean confidence: Guo et al., ICML 2017 (arXiv 1706.04599).
+
+  Raises:
+    MetricError: if shapes do not fit, there are no examples, probabilities are
+      NaN or infinite, or a label is no class.
   """
   # On the host, in float64: a sum over all examples outgrows float32.
-  probs, labels = np.asarray(probs, np.float64), np.asarray(labels)
+  probs, labels = arrays.as_numpy(probs, np.float64), arrays.as_numpy(labels)
+  checked_batch(probs, labels, probs.shape[-1], name='probs')
   confidence, right = probs.max(axis=1), probs.argmax(axis=1) == labels
   bins = np.ceil(confidence * num_bins).astype(int) - 1
   bins = np.clip(bins, 0, num_bins - 1)

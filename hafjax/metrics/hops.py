@@ -4,13 +4,17 @@
 
 from collections.abc import Sequence
 
-import flax
+import flax.struct
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Array, Float, Int, Integer, Num
 import numpy as np
 
 from hafjax.metrics import ranking as ranking_lib
+from hafjax.metrics.errors import MetricError
+from hafjax.numerics import checks
+from hafjax.numerics.arrays import AnyArray
+from hafjax.numerics.arrays import ArrayLike
 
 
 @flax.struct.dataclass
@@ -26,18 +30,18 @@ class HopsTables:
     ks: numbers of positions, at most K.
   """
 
-  ranks: Int[Array, 'k k']
-  expected: Int[Array, 'k k']
-  weights: Float[Array, 'k k']
-  worst: Float[Array, 'k p']
+  ranks: Int[AnyArray, 'k k']
+  expected: Int[AnyArray, 'k k']
+  weights: Float[AnyArray, 'k k']
+  worst: Float[AnyArray, 'k p']
   ks: tuple[int, ...] = flax.struct.field(pytree_node=False)
 
   @classmethod
   def create(
-    cls, distances: Num[np.ndarray, 'k k'], ks: Sequence[int]
+    cls, distances: Num[ArrayLike, 'k k'], ks: Sequence[int]
   ) -> 'HopsTables':
     """From distances, on the host."""
-    distances = np.asarray(distances)
+    distances = ranking_lib.check_distances(distances)
     if np.issubdtype(distances.dtype, np.integer) and distances.max() < 2**15:
       distances = distances.astype(np.int16)  # Sorted ten times as fast.
     dtype = np.float64 if jax.config.jax_enable_x64 else np.float32
@@ -95,9 +99,9 @@ def hops_of_ranked(
 
 
 def hops(
-  scores: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
-  distances: Num[np.ndarray, 'k k'],
+  scores: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
+  distances: Num[ArrayLike, 'k k'],
   k: int | None = None,
 ) -> Float[Array, 'b']:
   """Hierarchically ordered preference score of each example.
@@ -120,14 +124,21 @@ def hops(
     are its means (Sani and Anand, CVPR 2026).
 
   Raises:
-    ValueError: if k is not between 1 and K.
+    MetricError: if k is not between 1 and K, shapes do not fit, there are no
+      examples, scores are NaN or infinite (where they are traced, such a row
+      has the score 0), or a label is no class.
   """
-  num_classes = scores.shape[-1]
+  distances = ranking_lib.check_distances(distances)
+  num_classes = len(distances)
+  scores, labels = ranking_lib.checked_batch(scores, labels, num_classes)
   k = num_classes if k is None else k
   if not 1 <= k <= num_classes:
-    raise ValueError(f'k must be between 1 and {num_classes}, got {k}.')
-  order = HopsTables.create(distances, (k,))
-  return _jitted_hops(jnp.asarray(scores), jnp.asarray(labels), order)
+    raise MetricError(f'k must be between 1 and {num_classes}, got {k}.')
+  found = _jitted_hops(scores, labels, HopsTables.create(distances, (k,)))
+  if checks.is_traced(scores):
+    ordered = jnp.isfinite(scores.max(axis=1))
+    found = jnp.where(ordered, found, 0.0)
+  return found
 
 
 @jax.jit

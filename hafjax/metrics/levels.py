@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether the predictions of all levels are right, and agree."""
 
-import flax
+import flax.struct
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 import numpy as np
 
 from hafjax.hierarchy import Hierarchy
+from hafjax.metrics.ranking import checked_batch
 from hafjax.numerics import tree_sums
+from hafjax.numerics.arrays import AnyArray
+from hafjax.numerics.arrays import ArrayLike
 
 
 @flax.struct.dataclass
@@ -22,9 +25,9 @@ class Levels:
       class, int[K, H + 1].
   """
 
-  of_class: Int[Array, 'k h']
-  above: Int[Array, 'h n']
-  lca_heights: Int[Array, 'k l']
+  of_class: Int[AnyArray, 'k h']
+  above: Int[AnyArray, 'h n']
+  lca_heights: Int[AnyArray, 'k l']
 
   @classmethod
   def create(cls, tree: Hierarchy) -> 'Levels':
@@ -78,8 +81,8 @@ def _likeliest(sums, first):
 
 
 def full_path_accuracy(
-  probs: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
+  probs: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
 ) -> float:
   """Share of examples whose likeliest node is right at every level.
@@ -92,8 +95,15 @@ def full_path_accuracy(
   Returns:
     A fraction. FPA: Sani and Anand, CVPR 2026. A right class can fail: the
     likeliest class need not be under the likeliest node.
+
+  Raises:
+    MetricError: if shapes do not fit, there are no examples, probabilities are
+      NaN or infinite, or a label is no class.
   """
-  nodes = level_predictions(jnp.asarray(probs), hierarchy)
+  probs, labels = checked_batch(
+    probs, labels, hierarchy.num_classes, name='probs'
+  )
+  nodes = level_predictions(probs, hierarchy)
   right = nodes == Levels.create(hierarchy).of_class[np.asarray(labels)]
   return float(jnp.mean(right.all(axis=1)))
 

@@ -4,11 +4,17 @@
 
 from collections.abc import Sequence
 
-import flax
+import flax.struct
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Num
+from jaxtyping import Array, Bool, Float, Int, Integer, Num
 import numpy as np
+
+from hafjax.metrics.errors import MetricError
+from hafjax.numerics import arrays
+from hafjax.numerics import checks
+from hafjax.numerics.arrays import AnyArray
+from hafjax.numerics.arrays import ArrayLike
 
 
 @flax.struct.dataclass
@@ -24,29 +30,90 @@ class Ranking:
     ks: ranks to report, ascending; those above K are left out.
   """
 
-  distances: Num[Array, 'k k']
-  ideal: Num[Array, 'k m']
+  distances: Num[AnyArray, 'k k']
+  ideal: Num[AnyArray, 'k m']
   ks: tuple[int, ...] = flax.struct.field(pytree_node=False)
 
   @classmethod
   def create(
-    cls, distances: Num[np.ndarray, 'k k'], ks: Sequence[int]
+    cls, distances: Num[ArrayLike, 'k k'], ks: Sequence[int]
   ) -> 'Ranking':
     """From distances.
 
     Raises:
-      ValueError: if a rank is below 1.
+      MetricError: if a rank is below 1, or distances are not square.
     """
     if min(ks, default=1) < 1:
-      raise ValueError(f'ks must be at least 1, got {tuple(ks)}.')
+      raise MetricError(f'ks must be at least 1, got {tuple(ks)}.')
     dtype = np.float64 if jax.config.jax_enable_x64 else np.float32
-    distances = np.asarray(distances, dtype)
+    distances = check_distances(distances).astype(dtype)
     num_classes = len(distances)
     ks = tuple(sorted({k for k in ks if k <= num_classes}))
     most = max([*ks, min(5, num_classes)])
     ideal = np.partition(distances, most - 1, axis=1)[:, :most]
     ideal.sort(axis=1)
     return cls(distances, ideal, ks)
+
+
+def check_distances(distances: ArrayLike) -> Num[np.ndarray, 'k k']:
+  """Distances on the host; raises MetricError unless they are square."""
+  distances = arrays.as_numpy(distances)
+  if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
+    raise MetricError(
+      f'distances must be of shape [K, K], got {list(distances.shape)}.'
+    )
+  return distances
+
+
+def checked_batch(
+  scores: ArrayLike,
+  labels: ArrayLike,
+  num_classes: int,
+  name: str = 'scores',
+) -> tuple[Float[Array, 'b k'], Int[Array, 'b']]:
+  """Scores and labels as JAX arrays.
+
+  Raises:
+    MetricError: if shapes do not fit, there are no examples, scores are NaN or
+      infinite, or a label is no class. Values that are traced are not known:
+      `severest_where_nan` deals with them.
+  """
+  scores, labels = arrays.as_jax(scores), arrays.as_jax(labels)
+  if scores.ndim != 2 or scores.shape[1] != num_classes:
+    raise MetricError(
+      f'{name} must be of shape [B, {num_classes}], a column for each class, '
+      f'got {list(scores.shape)}.'
+    )
+  if not labels.size:
+    raise MetricError('There are no examples to measure.')
+  checks.check_labels(labels, num_classes, MetricError, len(scores))
+  checks.check_scores(scores, MetricError, name)
+  return scores, labels
+
+
+def severest_where_nan(
+  scores: Float[Array, 'b k'],
+  labels: Int[Array, 'b'],
+  ranking: Ranking,
+) -> Float[Array, 'b k']:
+  """Scores; rows without an order have the severest of mistakes instead.
+
+  NaN compares as the largest score, so that a diverged model would have its
+  first class, or every class, for its answer.
+
+  Args:
+    scores: larger for likelier classes, or probabilities, [B, K].
+    labels: class indices, int[B].
+    ranking: of the K classes.
+
+  Returns:
+    [B, K]: rows that hold NaN or infinity (see `checks.check_scores`) become
+    the distances from the label, divided by their sum.
+  """
+  largest = scores.max(axis=1, keepdims=True)
+  distances = jnp.asarray(ranking.distances, scores.dtype)[labels]
+  total = jnp.maximum(distances.sum(axis=1, keepdims=True), 1)
+  return jnp.where(jnp.isfinite(largest), scores, distances / total)
 
 
 def ranked(scores: Float[Array, 'b k'], most: int) -> Int[Array, 'b m']:
@@ -82,7 +149,8 @@ def hierarchical_sums(
   """A batch's part of `hierarchical_metrics`, to be added to others'.
 
   Args:
-    scores: larger for likelier classes, [B, K]; ties go to the lower index.
+    scores: larger for likelier classes, [B, K]; ties go to the lower index. A
+      row that holds NaN or infinity is the severest of mistakes.
     labels: class indices, int[B].
     ranking: of the K classes.
     mask: which examples count, bool[B]; all by default.
@@ -90,6 +158,7 @@ def hierarchical_sums(
   Returns:
     A dict of sums over the examples that count.
   """
+  scores = severest_where_nan(scores, labels, ranking)
   best = ranked(scores, ranking.ideal.shape[1])
   mask = jnp.ones(len(labels), bool) if mask is None else mask
   dtype = jnp.promote_types(scores.dtype, jnp.float32)
@@ -156,9 +225,9 @@ def ranking_metrics(
 
 
 def hierarchical_metrics(
-  scores: Float[Array, 'n k'],
-  labels: Int[Array, 'n'],
-  distances: Num[Array, 'k k'],
+  scores: Float[ArrayLike, 'n k'],
+  labels: Integer[ArrayLike, 'n'],
+  distances: Num[ArrayLike, 'k k'],
   ks: Sequence[int] = (1, 5, 20),
 ) -> dict[str, float]:
   """Accuracy, and how severe the mistakes are.
@@ -183,12 +252,12 @@ def hierarchical_metrics(
     code takes each class once and so depends on the batch size.
 
   Raises:
-    ValueError: if there are no examples, or a rank is below 1.
+    MetricError: if there are no examples, shapes do not fit, scores are NaN or
+      infinite, a label is no class, or a rank is below 1.
   """
   ranking = Ranking.create(distances, ks)
-  if not len(labels):
-    raise ValueError('There are no examples to measure.')
-  sums = _jitted_sums(jnp.asarray(scores), jnp.asarray(labels), ranking)
+  scores, labels = checked_batch(scores, labels, len(ranking.distances))
+  sums = _jitted_sums(scores, labels, ranking)
   sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
   return ranking_metrics(sums, ranking.ks)
 

@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 import functools
 
-import flax
+import flax.struct
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num
@@ -15,8 +15,11 @@ from hafjax.hierarchy import Hierarchy
 from hafjax.metrics import calibration
 from hafjax.metrics import levels as levels_lib
 from hafjax.metrics import ranking as ranking_lib
+from hafjax.metrics.errors import MetricError
 from hafjax.metrics.hops import HopsTables
 from hafjax.metrics.hops import hops_of_ranked
+from hafjax.numerics import arrays
+from hafjax.numerics import checks
 
 # Ranks that are reported where nothing else is said.
 KS = (1, 5, 10, 20, 100)
@@ -48,7 +51,7 @@ class MetricTables:
     """Of a hierarchy, and distances other than its LCA heights.
 
     Raises:
-      ValueError: if a rank is below 1.
+      MetricError: if a rank is below 1.
     """
     distances = hierarchy.distances() if distances is None else distances
     ranking = ranking_lib.Ranking.create(distances, ks)
@@ -73,7 +76,8 @@ def evaluation_sums(
   """A batch's part of `evaluate`, to be added to others'.
 
   Args:
-    scores: larger for likelier classes, [B, K]; ties go to the lower index.
+    scores: larger for likelier classes, [B, K]; ties go to the lower index. A
+      row that holds NaN or infinity is the severest of mistakes.
     labels: class indices, int[B].
     truth: of the K classes.
     mask: which examples count, bool[B]; all by default.
@@ -86,8 +90,11 @@ def evaluation_sums(
   mask = jnp.ones(len(labels), bool) if mask is None else mask
   dtype = jnp.promote_types(scores.dtype, jnp.float32)
   weight = mask.astype(dtype)
+  scores = ranking_lib.severest_where_nan(scores, labels, truth.ranking)
   if probs is None:
     probs = jax.nn.softmax(scores.astype(dtype))
+  else:
+    probs = ranking_lib.severest_where_nan(probs, labels, truth.ranking)
   probs = probs.astype(dtype)
   if ranked is None:
     ranked = ranking_lib.ranked(scores, scores.shape[1])
@@ -115,12 +122,12 @@ def finalise(
     What `evaluate`, or `hierarchical_metrics`, returns.
 
   Raises:
-    ValueError: if there are no examples.
+    MetricError: if there are no examples.
   """
   sums = jax.tree.map(lambda value: np.asarray(value, np.float64), sums)
   count = sums['count']
   if not count:
-    raise ValueError('There are no examples to measure.')
+    raise MetricError('There are no examples to measure.')
   if isinstance(truth, ranking_lib.Ranking):
     return ranking_lib.ranking_metrics(sums, truth.ks)
   found = ranking_lib.ranking_metrics(sums, truth.ranking.ks)
@@ -164,26 +171,28 @@ def evaluate(
     `calibration_error`). A class less deep than a level stands for itself.
 
   Raises:
-    ValueError: if there are no examples, shapes do not fit, labels are no
-      classes, or a rank is below 1.
+    MetricError: if there are no examples, shapes do not fit, scores are NaN or
+      infinite, labels are no classes, or a rank is below 1.
   """
-  labels = np.asarray(labels)
+  labels = arrays.as_numpy(labels)
+  if not isinstance(scores, np.ndarray):  # May be memory-mapped.
+    scores = arrays.as_numpy(scores)
   num_classes = hierarchy.num_classes
   if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-    raise ValueError(
+    raise MetricError(
       'labels must be integers of shape [N], the numbers of classes, got '
       f'{labels.dtype} of shape {list(labels.shape)}.'
     )
   if np.shape(scores) != (len(labels), num_classes):
-    raise ValueError(
+    raise MetricError(
       f'scores must be of shape [{len(labels)}, {num_classes}], a row for each '
       'label and a column for each class of the hierarchy, got '
       f'{list(np.shape(scores))}.'
     )
   if not len(labels):
-    raise ValueError('There are no examples to measure.')
+    raise MetricError('There are no examples to measure.')
   if labels.min() < 0 or labels.max() >= num_classes:
-    raise ValueError(
+    raise MetricError(
       f'Labels must be from 0 to {num_classes - 1}, got {labels.min()} to '
       f'{labels.max()}.'
     )
@@ -195,6 +204,7 @@ def evaluate(
     mask = rows < len(labels)
     rows = np.minimum(rows, len(labels) - 1)
     batch = np.asarray(scores[rows])
+    checks.check_scores(batch, MetricError, first=start)
     ranked = ranking_lib.ranked_on_host(batch)
     sums = _batch_sums(
       batch, labels[rows], truth, mask, ranked, are_probabilities
