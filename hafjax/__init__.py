@@ -18,6 +18,7 @@ _PACKAGES = (
   'hierarchy',
   'losses',
   'metrics',
+  'numerics',
   'plots',
   'ufm',
 )

@@ -8,12 +8,15 @@ nodes, B examples; a `hierarchy` is a constant of the function that is compiled.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Int32, Num
+from jaxtyping import Array, Bool, Float, Int32, Integer, Num
 import numpy as np
 
 from hafjax.hierarchy import KINDS
 from hafjax.hierarchy import Hierarchy
+from hafjax.numerics import arrays
+from hafjax.numerics import checks
 from hafjax.numerics import tree_sums
+from hafjax.numerics.arrays import ArrayLike
 from hafjax.numerics.vectors import at_least_float32
 
 # Relative rounding errors that a threshold lets pass, in machine epsilons. With
@@ -22,7 +25,7 @@ _SLACK = 32
 
 
 def node_probabilities(
-  probs: Float[Array, 'b k'], hierarchy: Hierarchy
+  probs: Float[ArrayLike, 'b k'], hierarchy: Hierarchy
 ) -> Float[Array, 'b n']:
   """The probability of every node, the sum over its classes.
 
@@ -42,7 +45,7 @@ def node_probabilities(
 
 def _class_probs(probs, hierarchy):
   """`probs` as an array of float32 at least, of the hierarchy's width."""
-  probs, num_classes = jnp.asarray(probs), hierarchy.num_classes
+  probs, num_classes = arrays.as_jax(probs), hierarchy.num_classes
   if probs.ndim != 2 or probs.shape[1] != num_classes:
     raise ValueError(
       f'probs must be of shape [B, {num_classes}], a column for each class of '
@@ -55,7 +58,7 @@ def _class_probs(probs, hierarchy):
 
 
 def crm(
-  probs: Float[Array, 'b k'], cost: Num[Array, 'k k']
+  probs: Float[ArrayLike, 'b k'], cost: Num[ArrayLike, 'k k']
 ) -> Float[Array, 'b k']:
   """Minus the risk of each answer, given the probabilities of the classes.
 
@@ -72,7 +75,7 @@ def crm(
   Raises:
     ValueError: if the shapes do not fit.
   """
-  probs, cost = jnp.asarray(probs), jnp.asarray(cost)
+  probs, cost = arrays.as_jax(probs), arrays.as_jax(cost)
   if probs.ndim != 2 or cost.shape != (probs.shape[1],) * 2:
     raise ValueError(
       'probs must be of shape [B, K] and cost of shape [K, K], got '
@@ -87,7 +90,7 @@ def crm(
 
 
 def crm_tree(
-  probs: Float[Array, 'b k'],
+  probs: Float[ArrayLike, 'b k'],
   hierarchy: Hierarchy,
   kind: str = 'lca_height',
 ) -> Float[Array, 'b k']:
@@ -151,9 +154,9 @@ def coarse_labels(
 
 
 def hie(
-  probs: Float[Array, 'b k'],
+  probs: Float[ArrayLike, 'b k'],
   hierarchy: Hierarchy,
-  coarse: Float[Array, 'b m'] | None = None,
+  coarse: Float[ArrayLike, 'b m'] | None = None,
   level: int | None = None,
 ) -> Float[Array, 'b k']:
   """Probabilities of classes times those of their ancestors, normalised.
@@ -181,7 +184,7 @@ def hie(
   num_labels = int(labels.max()) + 1
   if coarse is None:
     coarse = jax.ops.segment_sum(probs.T, labels, num_labels).T
-  coarse = jnp.asarray(coarse)
+  coarse = arrays.as_jax(coarse)
   if coarse.shape != (len(probs), num_labels):
     raise ValueError(
       f'coarse must be of shape [{len(probs)}, {num_labels}], a column for '
@@ -198,9 +201,9 @@ def hie(
 
 
 def selective(
-  probs: Float[Array, 'b k'],
+  probs: Float[ArrayLike, 'b k'],
   hierarchy: Hierarchy,
-  threshold: float | Float[Array, ''],
+  threshold: float | Float[ArrayLike, ''],
 ) -> Int32[Array, 'b']:
   """The nearest node that is certain enough, at the most likely class or above.
 
@@ -262,7 +265,7 @@ def _reached(masses, threshold):
 
 
 def hierarchical_coverage(
-  nodes: Int[Array, '*b'], hierarchy: Hierarchy
+  nodes: Integer[ArrayLike, '*b'], hierarchy: Hierarchy
 ) -> Float[Array, '*b']:
   """How much an answer says: 1 - log(classes under the node) / log(K).
 
@@ -278,15 +281,15 @@ def hierarchical_coverage(
   table = hierarchy.path_table
   counts = np.bincount(table[table >= 0], minlength=hierarchy.num_nodes)
   coverage = 1 - np.log(counts) / np.log(max(hierarchy.num_classes, 2))
-  return jnp.asarray(coverage, jnp.result_type(float))[jnp.asarray(nodes)]
+  return jnp.asarray(coverage, jnp.result_type(float))[arrays.as_jax(nodes)]
 
 
 def selective_curve(
-  probs: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
+  probs: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
-  thresholds: Float[Array, 't'],
-  mask: Bool[Array, 'b'] | None = None,
+  thresholds: Float[ArrayLike, 't'],
+  mask: Bool[ArrayLike, 'b'] | None = None,
 ) -> dict[str, Float[Array, 't']]:
   """What `selective` answers at several thresholds, and how often it is right.
 
@@ -309,18 +312,19 @@ def selective_curve(
 
   Raises:
     ValueError: if there is not a column for each class or a label for each
-      example, there are no examples, or thresholds are not in [0, 1] (which is
-      not seen where they are traced).
+      example, there are no examples, a label is no class, or thresholds are not
+      in [0, 1] (which is not seen where they are traced).
   """
   thresholds = _checked_thresholds(thresholds, 'thresholds', 1)
-  probs, labels = _class_probs(probs, hierarchy), jnp.asarray(labels)
+  probs, labels = _class_probs(probs, hierarchy), arrays.as_jax(labels)
   if not len(probs) or labels.shape != probs.shape[:1]:
     raise ValueError(
       'labels must be of shape [B], one for each row of probs, of which there '
       f'is one at least, got {list(labels.shape)} for {len(probs)} rows.'
     )
+  checks.check_labels(labels, hierarchy.num_classes)
   path, masses = _likeliest_path(probs, hierarchy)
-  mask = jnp.ones(len(path), bool) if mask is None else mask
+  mask = jnp.ones(len(path), bool) if mask is None else arrays.as_jax(mask)
   right = path == jnp.asarray(hierarchy.path_table)[labels]
   coverage = hierarchical_coverage(path, hierarchy).astype(masses.dtype)
 
@@ -344,7 +348,7 @@ def selective_curve(
 
 
 def area_under_risk_coverage(
-  coverage: Float[Array, 't'], risk: Float[Array, 't']
+  coverage: Float[ArrayLike, 't'], risk: Float[ArrayLike, 't']
 ) -> Float[Array, '']:
   """The area under the curve of risk over coverage: hAURC, smaller is better.
 
@@ -363,7 +367,7 @@ def area_under_risk_coverage(
   Raises:
     ValueError: if the two are not as long, or empty.
   """
-  coverage, risk = jnp.asarray(coverage), jnp.asarray(risk)
+  coverage, risk = arrays.as_jax(coverage), arrays.as_jax(risk)
   if coverage.ndim != 1 or not coverage.size or coverage.shape != risk.shape:
     raise ValueError(
       'coverage and risk must be of the same shape [T], T >= 1, got '

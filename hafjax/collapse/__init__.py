@@ -13,6 +13,7 @@
 
 from hafjax.collapse.alignment import alignment
 from hafjax.collapse.alignment import alignment_sums
+from hafjax.collapse.errors import CollapseError
 from hafjax.collapse.measures import bias_relation
 from hafjax.collapse.measures import class_distances
 from hafjax.collapse.measures import frame_deviation
@@ -33,6 +34,7 @@ from hafjax.collapse.summary import summary
 
 __all__ = [
   'ClassStatistics',
+  'CollapseError',
   'MEASURES',
   'Measure',
   'Prediction',

@@ -3,17 +3,20 @@
 """How far features have collapsed to where they should be."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Integer
 
 from hafjax import frames
+from hafjax.collapse.errors import CollapseError
+from hafjax.collapse.statistics import checked_batch
+from hafjax.numerics.arrays import ArrayLike
 from hafjax.numerics.vectors import unit
 
 
 def alignment_sums(
-  features: Float[Array, 'b d'],
-  labels: Int[Array, 'b'],
-  frame: Float[Array, 'k d'] | frames.Frame,
-  mask: Bool[Array, 'b'],
+  features: Float[ArrayLike, 'b d'],
+  labels: Integer[ArrayLike, 'b'],
+  frame: Float[ArrayLike, 'k d'] | frames.Frame,
+  mask: Bool[ArrayLike, 'b'],
 ) -> dict[str, Array]:
   """A batch's part of `alignment`: sums, to be added over batches.
 
@@ -26,8 +29,20 @@ def alignment_sums(
   Returns:
     'cosine': [K], sums of the cosines to the own class vector; 'counts': [K];
     'features': [K, d], sums of the features, for a dense frame only.
+
+  Raises:
+    CollapseError: if shapes do not fit, or a label is no class. Where labels
+      are traced, examples of no class do not count.
   """
   frame = frames.as_frame(frame)
+  features, labels, mask = checked_batch(
+    features, labels, frame.num_classes, mask
+  )
+  if features.shape[1] != frame.dim:
+    raise CollapseError(
+      f'features must be of shape [B, {frame.dim}], for a frame of '
+      f'{frame.dim} dimensions, got {list(features.shape)}.'
+    )
   weight = mask.astype(features.dtype)
   cosine = jnp.sum(unit(features) * frame.rows(labels), axis=-1)
   zeros = jnp.zeros(frame.num_classes, features.dtype)
@@ -42,7 +57,7 @@ def alignment_sums(
 
 
 def alignment(
-  sums: dict[str, Array], frame: Float[Array, 'k d'] | frames.Frame
+  sums: dict[str, Array], frame: Float[ArrayLike, 'k d'] | frames.Frame
 ) -> dict[str, float]:
   """Cosines between features and their fixed class vectors.
 

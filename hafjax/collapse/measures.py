@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures of neural collapse, of statistics and of class vectors.
 
-Pure functions in any precision, jit-able; the rank in `nc1` wants float64. In
-what follows u(A) is A divided by its Frobenius norm. Sources:
+Pure functions in any precision, jit-able; the rank in `nc1` wants float64. All
+raise CollapseError if shapes do not fit, or there is no such kind. In what
+follows u(A) is A divided by its Frobenius norm. Sources:
 
   A: Zhu et al., A Geometric Analysis of Neural Collapse with Unconstrained
      Features, NeurIPS 2021.
@@ -16,10 +17,13 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Integer
 import numpy as np
 
 from hafjax.collapse import statistics
+from hafjax.collapse.errors import CollapseError
+from hafjax.numerics.arrays import ArrayLike
+from hafjax.numerics.checks import fitted
 
 # --- Within classes ----------------------------------------------------------
 
@@ -50,7 +54,7 @@ def nc1(
     A scalar.
 
   Raises:
-    ValueError: if the kind is another.
+    CollapseError: if the kind is another.
   """
   num_classes = len(stats.counts)
   if kind == 'cdnv':
@@ -65,7 +69,7 @@ def nc1(
   if kind == 'svd':
     kept &= jnp.arange(len(values)) > len(values) - num_classes
   elif kind != 'pinv':
-    raise ValueError(
+    raise CollapseError(
       f"kind must be 'pinv', 'svd', 'quotient' or 'cdnv', got {kind!r}."
     )
   inside = jnp.sum((stats.within @ vectors) * vectors, axis=0)
@@ -90,7 +94,9 @@ def _centre(stats, centre):
     return stats.global_mean
   if centre == 'classes':
     return stats.means.mean(axis=0)
-  raise ValueError(f"centre must be 'examples' or 'classes', got {centre!r}.")
+  raise CollapseError(
+    f"centre must be 'examples' or 'classes', got {centre!r}."
+  )
 
 
 def _squared_distances(vectors):
@@ -114,7 +120,7 @@ def _gram_distance(products, target_gram):
 
 
 def nc2(
-  vectors: Float[Array, 'k d'], target_gram: Float[Array, 'k k']
+  vectors: Float[ArrayLike, 'k d'], target_gram: Float[ArrayLike, 'k k']
 ) -> Float[Array, '']:
   """Distance of the vectors' products from those of a target, |u(VV^T) - u(G)|.
 
@@ -124,11 +130,14 @@ def nc2(
       simplex ETF, the identity for an orthogonal frame, a diagonal of squared
       lengths for a general orthogonal frame, or any frame's (A, B).
   """
+  vectors, target_gram = fitted(
+    CollapseError, vectors=(vectors, 'kd'), target_gram=(target_gram, 'kk')
+  )
   return _gram_distance(vectors @ vectors.T, target_gram)
 
 
 def frame_deviation(
-  vectors: Float[Array, 'k d'], frame: Float[Array, 'k r']
+  vectors: Float[ArrayLike, 'k d'], frame: Float[ArrayLike, 'k r']
 ) -> tuple[Float[Array, ''], Float[Array, '']]:
   """How far angles are from those of a frame: (mean, standard deviation).
 
@@ -141,6 +150,9 @@ def frame_deviation(
     standard deviation of cos - target. Source C; for a simplex ETF the target
     is -1 / (K - 1) of every pair.
   """
+  vectors, frame = fitted(
+    CollapseError, vectors=(vectors, 'kd'), frame=(frame, 'kr')
+  )
   rows, columns = np.triu_indices(len(vectors), 1)
   gap = _cosines(vectors) - _cosines(jnp.asarray(frame))
   gap = gap[rows, columns]
@@ -157,7 +169,7 @@ def _cosines(vectors):
 
 
 def pair_kernel(
-  vectors: Float[Array, 'k d'],
+  vectors: Float[ArrayLike, 'k d'],
   kernel: Literal['distance', 'log', 'riesz'] = 'log',
 ) -> tuple[Float[Array, ''], Float[Array, '']]:
   """How evenly directions are spread: (mean, variance) over pairs.
@@ -167,6 +179,7 @@ def pair_kernel(
     kernel: of the distance r of two unit vectors: r, log(1 / r), or
       sign(d - 2) r^(2 - d). Source D (GNC2).
   """
+  [vectors] = fitted(CollapseError, vectors=(vectors, 'kd'))
   rows, columns = np.triu_indices(len(vectors), 1)
   distance = jnp.sqrt(_squared_distances(_unit(vectors))[rows, columns])
   dim = vectors.shape[1]
@@ -177,7 +190,7 @@ def pair_kernel(
   elif kernel == 'riesz':
     values = np.sign(dim - 2) * distance ** (2 - dim)
   else:
-    raise ValueError(
+    raise CollapseError(
       f"kernel must be 'distance', 'log' or 'riesz', got {kernel!r}."
     )
   return values.mean(), values.var()
@@ -186,10 +199,18 @@ def pair_kernel(
 # --- Classifier beside class means -------------------------------------------
 
 
+def _fitted(classifier, class_means):
+  return fitted(
+    CollapseError,
+    classifier=(classifier, 'kd'),
+    class_means=(class_means, 'kd'),
+  )
+
+
 def nc3(
-  classifier: Float[Array, 'k d'],
-  class_means: Float[Array, 'k d'],
-  target_gram: Float[Array, 'k k'],
+  classifier: Float[ArrayLike, 'k d'],
+  class_means: Float[ArrayLike, 'k d'],
+  target_gram: Float[ArrayLike, 'k k'],
 ) -> Float[Array, '']:
   """|u(W H^T) - u(G)|: whether rows and means together make a frame (A, B).
 
@@ -198,12 +219,18 @@ def nc3(
     class_means: H, centred (A) or not (B), [K, d].
     target_gram: G, wanted products up to a factor, [K, K].
   """
+  classifier, class_means, target_gram = fitted(
+    CollapseError,
+    classifier=(classifier, 'kd'),
+    class_means=(class_means, 'kd'),
+    target_gram=(target_gram, 'kk'),
+  )
   return _gram_distance(classifier @ class_means.T, target_gram)
 
 
 def self_duality(
-  classifier: Float[Array, 'k d'],
-  class_means: Float[Array, 'k d'],
+  classifier: Float[ArrayLike, 'k d'],
+  class_means: Float[ArrayLike, 'k d'],
   kind: Literal['squared', 'distance', 'rows'] = 'squared',
 ) -> Float[Array, '']:
   """How far the classifier is from the class means, up to a factor.
@@ -218,6 +245,7 @@ def self_duality(
   Returns:
     A scalar, 0 where they are dual.
   """
+  classifier, class_means = _fitted(classifier, class_means)
   if kind == 'rows':
     gap = _unit(classifier) - _unit(class_means)
     return jnp.linalg.norm(gap, axis=-1).mean()
@@ -226,48 +254,62 @@ def self_duality(
     return distance
   if kind == 'squared':
     return distance**2
-  raise ValueError(
+  raise CollapseError(
     f"kind must be 'squared', 'distance' or 'rows', got {kind!r}."
   )
 
 
 def uniform_duality(
-  classifier: Float[Array, 'k d'],
-  class_means: Float[Array, 'k d'],
+  classifier: Float[ArrayLike, 'k d'],
+  class_means: Float[ArrayLike, 'k d'],
   kind: Literal['dot', 'cosine'] = 'cosine',
 ) -> Float[Array, '']:
   """Unbiased variance over classes of a row's product with its mean (D)."""
+  classifier, class_means = _fitted(classifier, class_means)
   if kind == 'cosine':
     classifier, class_means = _unit(classifier), _unit(class_means)
   elif kind != 'dot':
-    raise ValueError(f"kind must be 'dot' or 'cosine', got {kind!r}.")
+    raise CollapseError(f"kind must be 'dot' or 'cosine', got {kind!r}.")
   return jnp.sum(classifier * class_means, axis=1).var(ddof=1)
 
 
 def length_gap(
-  classifier: Float[Array, 'k d'],
-  class_means: Float[Array, 'k d'],
-  ratios: Float[Array, 'k'],
+  classifier: Float[ArrayLike, 'k d'],
+  class_means: Float[ArrayLike, 'k d'],
+  ratios: Float[ArrayLike, 'k'],
 ) -> Float[Array, '']:
   """|(|w_k|^2 / |h_k|^2 - ratio_k)_k| over classes; B, imbalanced."""
+  classifier, class_means, ratios = fitted(
+    CollapseError,
+    classifier=(classifier, 'kd'),
+    class_means=(class_means, 'kd'),
+    ratios=(ratios, 'k'),
+  )
   lengths = jnp.sum(classifier**2, axis=1) / jnp.sum(class_means**2, axis=1)
   return jnp.linalg.norm(lengths - ratios)
 
 
 def bias_relation(
-  classifier: Float[Array, 'k d'],
-  global_mean: Float[Array, 'd'],
-  bias: Float[Array, 'k'] | float = 0.0,
+  classifier: Float[ArrayLike, 'k d'],
+  global_mean: Float[ArrayLike, 'd'],
+  bias: Float[ArrayLike, 'k'] | float = 0.0,
 ) -> Float[Array, '']:
   """|W g + b|: whether the bias undoes the features' mean (A)."""
+  classifier, global_mean = fitted(
+    CollapseError, classifier=(classifier, 'kd'), global_mean=(global_mean, 'd')
+  )
+  if isinstance(bias, ArrayLike):
+    _, bias = fitted(
+      CollapseError, classifier=(classifier, 'kd'), bias=(bias, 'k')
+    )
   return jnp.linalg.norm(classifier @ global_mean + bias)
 
 
 def nc4(
-  predictions: Int[Array, 'b'],
-  features: Float[Array, 'b d'],
-  class_means: Float[Array, 'k d'],
-  present: Bool[Array, 'k'] | None = None,
+  predictions: Integer[ArrayLike, 'b'],
+  features: Float[ArrayLike, 'b d'],
+  class_means: Float[ArrayLike, 'k d'],
+  present: Bool[ArrayLike, 'k'] | None = None,
 ) -> Bool[Array, 'b']:
   """Whether the classifier chooses the class of the nearest mean.
 
@@ -281,7 +323,14 @@ def nc4(
     bool[B]; NC4 is its mean.
   """
   if present is None:
-    present = jnp.ones(len(class_means), bool)
+    present = np.ones(len(class_means), bool)
+  predictions, features, class_means, present = fitted(
+    CollapseError,
+    predictions=(predictions, 'b'),
+    features=(features, 'bd'),
+    class_means=(class_means, 'kd'),
+    present=(present, 'k'),
+  )
   # Centred, for else much cancels in |x - m|^2, which is taken less |x|^2.
   centre = class_means.mean(axis=0, where=present[:, None])
   features, class_means = features - centre, class_means - centre
@@ -294,7 +343,12 @@ def nc4(
 
 
 def outlier_deviation(
-  class_means: Float[Array, 'k d'], outlier_mean: Float[Array, 'd']
+  class_means: Float[ArrayLike, 'k d'], outlier_mean: Float[ArrayLike, 'd']
 ) -> Float[Array, '']:
   """Mean |cos| of class means with the mean of outliers' features (D)."""
+  class_means, outlier_mean = fitted(
+    CollapseError,
+    class_means=(class_means, 'kd'),
+    outlier_mean=(outlier_mean, 'd'),
+  )
   return jnp.abs(_unit(class_means) @ _unit(outlier_mean)).mean()

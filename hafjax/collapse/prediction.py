@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Int
 import numpy as np
 
 from hafjax.collapse import measures
+from hafjax.numerics.arrays import AnyArray
 
 
 class Prediction(NamedTuple):
@@ -22,13 +23,13 @@ class Prediction(NamedTuple):
     products: of classifier rows with class means, [K, K].
   """
 
-  means: Float[Array, 'k k']
-  rows: Float[Array, 'k k']
-  products: Float[Array, 'k k']
+  means: Float[AnyArray, 'k k']
+  rows: Float[AnyArray, 'k k']
+  products: Float[AnyArray, 'k k']
 
   @classmethod
   def of(
-    cls, classifier: Float[Array, 'k d'], class_means: Float[Array, 'k d']
+    cls, classifier: Float[AnyArray, 'k d'], class_means: Float[AnyArray, 'k d']
   ) -> 'Prediction':
     """That of a classifier and class means."""
     return cls(
@@ -42,7 +43,9 @@ class Prediction(NamedTuple):
     return Prediction(*(gram[np.ix_(classes, classes)] for gram in self))
 
   def gaps(
-    self, classifier: Float[Array, 'k d'], class_means: Float[Array, 'k d']
+    self,
+    classifier: Float[AnyArray, 'k d'],
+    class_means: Float[AnyArray, 'k d'],
   ) -> dict[str, Float[Array, '']]:
     """How far a classifier and class means are from it.
 

@@ -2,11 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What collapse is measured from: class means and scatter, in one pass."""
 
-import flax
+import flax.struct
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Integer
 import numpy as np
+
+from hafjax.collapse.errors import CollapseError
+from hafjax.numerics import arrays
+from hafjax.numerics import checks
+from hafjax.numerics.arrays import AnyArray
+from hafjax.numerics.arrays import ArrayLike
+from hafjax.numerics.vectors import at_least_float32
 
 
 @flax.struct.dataclass
@@ -27,12 +34,12 @@ class ClassStatistics:
     norm_scatter: summed squared deviations from it.
   """
 
-  counts: Float[Array, 'k']
-  means: Float[Array, 'k d']
-  scatter: Float[Array, 'd d']
-  variances: Float[Array, 'k']
-  norm_mean: Float[Array, '']
-  norm_scatter: Float[Array, '']
+  counts: Float[AnyArray, 'k']
+  means: Float[AnyArray, 'k d']
+  scatter: Float[AnyArray, 'd d']
+  variances: Float[AnyArray, 'k']
+  norm_mean: Float[AnyArray, '']
+  norm_scatter: Float[AnyArray, '']
 
   @classmethod
   def create(
@@ -52,16 +59,15 @@ class ClassStatistics:
   @classmethod
   def of(
     cls,
-    features: Float[Array, 'b d'],
-    labels: Int[Array, 'b'],
+    features: Float[ArrayLike, 'b d'],
+    labels: Integer[ArrayLike, 'b'],
     num_classes: int,
-    mask: Bool[Array, 'b'] | None = None,
+    mask: Bool[ArrayLike, 'b'] | None = None,
   ) -> 'ClassStatistics':
     """Of one batch; see `update`. Half precision is raised to float32."""
-    features = jnp.asarray(features)
-    features = features.astype(jnp.promote_types(features.dtype, jnp.float32))
-    labels, dtype = jnp.asarray(labels), features.dtype
-    mask = jnp.ones(len(labels), bool) if mask is None else jnp.asarray(mask)
+    features, labels, mask = checked_batch(features, labels, num_classes, mask)
+    features = at_least_float32(features)
+    dtype = features.dtype
     weight = mask.astype(dtype)
     # What does not count may be anything, even NaN.
     features = jnp.where(mask[:, None], features, 0)
@@ -83,21 +89,36 @@ class ClassStatistics:
 
   def update(
     self,
-    features: Float[Array, 'b d'],
-    labels: Int[Array, 'b'],
-    mask: Bool[Array, 'b'] | None = None,
+    features: Float[ArrayLike, 'b d'],
+    labels: Integer[ArrayLike, 'b'],
+    mask: Bool[ArrayLike, 'b'] | None = None,
   ) -> 'ClassStatistics':
     """With a batch more.
 
     Args:
       features: [B, d].
       labels: class indices, int[B].
-      mask: which examples count, bool[B]; all by default.
+      mask: which examples count, bool[B]; all by default. Features and labels
+        of the others may be anything.
+
+    Raises:
+      CollapseError: if shapes do not fit, or a label is no class. Where labels
+        are traced, examples of no class do not count.
     """
+    checks.fitted(
+      CollapseError, means=(self.means, 'kd'), features=(features, 'bd')
+    )
     return self.merge(self.of(features, labels, len(self.counts), mask))
 
   def merge(self, other: 'ClassStatistics') -> 'ClassStatistics':
-    """Of the examples of both."""
+    """Of the examples of both.
+
+    Raises:
+      CollapseError: if they are of other classes or dimensions.
+    """
+    checks.fitted(
+      CollapseError, means=(self.means, 'kd'), others=(other.means, 'kd')
+    )
     counts = self.counts + other.counts
     share = _divided(other.counts, counts)
     shift = other.means - self.means
@@ -153,3 +174,37 @@ class ClassStatistics:
 def _divided(values, counts):
   """Quotients, 0 where there is nothing."""
   return jnp.where(counts > 0, values / jnp.where(counts > 0, counts, 1), 0)
+
+
+def checked_batch(
+  features: ArrayLike,
+  labels: ArrayLike,
+  num_classes: int,
+  mask: ArrayLike | None = None,
+) -> tuple[Float[Array, 'b d'], Int[Array, 'b'], Bool[Array, 'b']]:
+  """A batch as JAX arrays: features, labels in [0, K), and what counts.
+
+  Args:
+    features: [B, d].
+    labels: class indices, int[B].
+    num_classes: K.
+    mask: which examples count, bool[B]; all by default.
+
+  Raises:
+    CollapseError: if shapes do not fit, or the label of an example that counts
+      is no class. Where labels or mask are traced, such examples do not count.
+  """
+  features, labels = arrays.as_jax(features), arrays.as_jax(labels)
+  mask = jnp.ones(labels.shape, bool) if mask is None else arrays.as_jax(mask)
+  checks.fitted(
+    CollapseError,
+    features=(features, 'bd'),
+    labels=(labels, 'b'),
+    mask=(mask, 'b'),
+  )
+  traced = checks.is_traced(labels) or checks.is_traced(mask)
+  checks.check_labels(
+    labels if traced else np.where(mask, labels, 0), num_classes, CollapseError
+  )
+  mask = mask & (labels >= 0) & (labels < num_classes)
+  return features, jnp.where(mask, labels, 0), mask

@@ -167,7 +167,7 @@ def summary(
   present = np.flatnonzero(stats.counts)
   if len(present) < 2:
     return {}
-  bias = np.asarray(bias)
+  bias = np.broadcast_to(np.asarray(bias), len(stats.counts))
   rows = weights if frame is None else frame
   etf = frames.etf_similarity(len(present))
   # Where there is float64, which TPUs have not.
@@ -178,7 +178,7 @@ def summary(
       etf,
       None if frame is None else frame[present],
       None if rows is None else rows[present],
-      bias[present] if bias.ndim else bias,
+      bias[present],
       None if predicted is None else predicted.take(present),
     )
     values = {name: float(value) for name, value in values.items()}

@@ -5,6 +5,7 @@
 from collections.abc import Sequence
 import os
 import pathlib
+from typing import TypeAlias
 
 from jaxtyping import Float, Num
 import numpy as np
@@ -16,6 +17,16 @@ from hafjax.files.arrays import load_archive
 from hafjax.files.arrays import load_array
 from hafjax.files.text import describe_error
 from hafjax.files.text import quote_some
+from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import HierarchyError
+from hafjax.hierarchy import load_hierarchy
+from hafjax.numerics import arrays
+from hafjax.numerics.arrays import ArrayLike
+
+# Of K classes: [K, K].
+Matrix: TypeAlias = Num[ArrayLike, 'k k'] | Sequence[Sequence[float]]
+# Distances, or what has some: a hierarchy, the name of a built-in one, a file.
+Distances: TypeAlias = Matrix | Hierarchy | str | os.PathLike
 
 # Relative slack for distances that were measured or rounded.
 _TOLERANCE = 1e-9
@@ -29,7 +40,7 @@ class FrameError(UserError):
 
 
 def check_distances(
-  distances: Num[np.ndarray, 'k k'],
+  distances: Matrix,
 ) -> Float[np.ndarray, 'k k']:
   """Distances as float64, if they are distances.
 
@@ -45,7 +56,7 @@ def check_distances(
       first such entry.
   """
   try:
-    matrix = as_real(distances)
+    matrix = as_real(arrays.as_numpy(distances))
   except (TypeError, ValueError) as error:
     raise FrameError(
       f'Distances must be a matrix of numbers: {describe_error(error)}.'
@@ -71,8 +82,28 @@ def check_distances(
   return matrix
 
 
+def resolved(distances: Distances) -> Hierarchy | Matrix:
+  """Distances, or a hierarchy, which is loaded where a name or file is given.
+
+  Args:
+    distances: a file that ends in .npy or .npz holds distances (see
+      `load_distances`); any other file, a hierarchy.
+
+  Raises:
+    FrameError: if the file cannot be read, or there is no such hierarchy.
+  """
+  if not isinstance(distances, str | os.PathLike):
+    return distances
+  if pathlib.Path(distances).suffix in ('.npy', '.npz'):
+    return load_distances(distances)
+  try:
+    return load_hierarchy(distances)
+  except HierarchyError as error:
+    raise FrameError(str(error)) from error
+
+
 def broken_triangle(
-  distances: Num[np.ndarray, 'k k'],
+  distances: Matrix,
 ) -> tuple[int, int, int] | None:
   """Where the triangle inequality fails.
 
@@ -109,7 +140,7 @@ def triangle_words(matrix: np.ndarray, broken: tuple[int, int, int]) -> str:
 
 
 def metric_closure(
-  distances: Num[np.ndarray, 'k k'],
+  distances: Matrix,
 ) -> Float[np.ndarray, 'k k']:
   """The largest metric that nowhere exceeds the given distances.
 

@@ -6,16 +6,22 @@ Both kinds are pytrees: they pass through jit and grad, and into checkpoints.
 Everything is computed in the floating type of the features.
 """
 
-from typing import Any
+import os
+from typing import TypeAlias
 
-import flax
+import flax.struct
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 import numpy as np
 
 from hafjax.frames import separation as separation_lib
+from hafjax.frames.distances import FrameError
+from hafjax.frames.distances import resolved
 from hafjax.hierarchy import Hierarchy
+from hafjax.numerics import arrays
 from hafjax.numerics import tree_sums
+from hafjax.numerics.arrays import AnyArray
+from hafjax.numerics.arrays import ArrayLike
 
 
 @flax.struct.dataclass
@@ -26,7 +32,7 @@ class DenseFrame:
     vectors: one row per class, [K, d].
   """
 
-  vectors: Float[Array, 'k d']
+  vectors: Float[AnyArray, 'k d']
 
   @property
   def num_classes(self) -> int:
@@ -36,16 +42,17 @@ class DenseFrame:
   def dim(self) -> int:
     return self.vectors.shape[1]
 
-  def logits(self, features: Float[Array, 'b d']) -> Float[Array, 'b k']:
+  def logits(self, features: Float[ArrayLike, 'b d']) -> Float[Array, 'b k']:
     """Products of features with all class vectors."""
+    features = _checked(features, self)
     return features @ jnp.asarray(self.vectors, features.dtype).T
 
-  def rows(self, labels: Int[Array, 'b']) -> Float[Array, 'b d']:
+  def rows(self, labels: Integer[ArrayLike, 'b']) -> Float[Array, 'b d']:
     """Class vectors of labels."""
-    return jnp.asarray(self.vectors)[jnp.asarray(labels)]
+    return jnp.asarray(self.vectors)[arrays.as_jax(labels)]
 
   def similarity(
-    self, labels: Int[Array, 'b'], labels2: Int[Array, 'c']
+    self, labels: Integer[ArrayLike, 'b'], labels2: Integer[ArrayLike, 'c']
   ) -> Float[Array, 'b c']:
     """Products of class vectors with each other."""
     return self.rows(labels) @ self.rows(labels2).T
@@ -73,19 +80,19 @@ class TreeFrame:
     level_starts: first node of each level, and N at the end.
   """
 
-  scale: Float[Array, 'n']
-  centre: Float[Array, 'n']
-  shrinkage: Float[Array, '']
-  min_similarity: Float[Array, '']
-  parents: Int[Array, 'n']
-  leaves: Int[Array, 'k']
-  depths: Int[Array, 'n']
+  scale: Float[AnyArray, 'n']
+  centre: Float[AnyArray, 'n']
+  shrinkage: Float[AnyArray, '']
+  min_similarity: Float[AnyArray, '']
+  parents: Int[AnyArray, 'n']
+  leaves: Int[AnyArray, 'k']
+  depths: Int[AnyArray, 'n']
   level_starts: tuple[int, ...] = flax.struct.field(pytree_node=False)
 
   @classmethod
   def create(
     cls,
-    hierarchy: Hierarchy,
+    hierarchy: Hierarchy | str | os.PathLike,
     gamma: float,
     mapping: separation_lib.Mapping = 'exponential',
     min_similarity: float | None = None,
@@ -94,7 +101,8 @@ class TreeFrame:
     """The frame of a hierarchy, in float64, in linear time.
 
     Args:
-      hierarchy: N nodes, K classes.
+      hierarchy: N nodes, K classes; or the name of a built-in one, or its
+        file.
       gamma: decay of similarity with distance, > 0.
       mapping: see `frames.min_similarity`.
       min_similarity: s, the exact minimum by default.
@@ -103,6 +111,11 @@ class TreeFrame:
     Raises:
       FrameError: as `frames.similarity`.
     """
+    hierarchy = resolved(hierarchy)
+    if not isinstance(hierarchy, Hierarchy):
+      raise FrameError(
+        'TreeFrame needs a hierarchy: distances alone have no tree.'
+      )
     kernel = separation_lib.tree_kernel(hierarchy, gamma, mapping, kind)
     s = separation_lib.tree_separation(kernel)
     if min_similarity is not None:
@@ -129,8 +142,9 @@ class TreeFrame:
   def dim(self) -> int:
     return self.scale.shape[0]
 
-  def logits(self, features: Float[Array, 'b n']) -> Float[Array, 'b k']:
+  def logits(self, features: Float[ArrayLike, 'b n']) -> Float[Array, 'b k']:
     """Products of features with all class vectors."""
+    features = _checked(features, self)
     dtype = features.dtype
     values = features * jnp.asarray(self.scale, dtype)
     sums = tree_sums.down(values, self)
@@ -146,14 +160,14 @@ class TreeFrame:
   def _paths(self, labels):
     """Ancestors of classes, int[B, levels]; shallow classes repeat."""
     parents, depths = jnp.asarray(self.parents), jnp.asarray(self.depths)
-    nodes = jnp.asarray(self.leaves)[jnp.asarray(labels)]
+    nodes = jnp.asarray(self.leaves)[arrays.as_jax(labels)]
     paths = []
     for level in range(len(self.level_starts) - 2, -1, -1):
       nodes = jnp.where(depths[nodes] > level, parents[nodes], nodes)
       paths.append(nodes)
     return jnp.stack(paths[::-1], axis=1)
 
-  def rows(self, labels: Int[Array, 'b']) -> Float[Array, 'b n']:
+  def rows(self, labels: Integer[ArrayLike, 'b']) -> Float[Array, 'b n']:
     """Class vectors of labels."""
     scale = jnp.asarray(self.scale)
     paths = self._paths(labels)
@@ -163,7 +177,7 @@ class TreeFrame:
     return rows - jnp.asarray(self.shrinkage) * jnp.asarray(self.centre)
 
   def similarity(
-    self, labels: Int[Array, 'b'], labels2: Int[Array, 'c']
+    self, labels: Integer[ArrayLike, 'b'], labels2: Integer[ArrayLike, 'c']
   ) -> Float[Array, 'b c']:
     """Products of class vectors with each other."""
     scale = jnp.asarray(self.scale)
@@ -178,12 +192,35 @@ class TreeFrame:
     return total + jnp.asarray(self.min_similarity)
 
 
-Frame = DenseFrame | TreeFrame
+Frame: TypeAlias = DenseFrame | TreeFrame
 
 
-def as_frame(frame: Any) -> Frame:
-  """An array [K, d] as an operator; operators as they are."""
-  return frame if isinstance(frame, Frame) else DenseFrame(frame)
+def as_frame(frame: Float[ArrayLike, 'k d'] | Frame) -> Frame:
+  """An array [K, d] as an operator; operators as they are.
+
+  Raises:
+    FrameError: for an array of another shape.
+  """
+  if isinstance(frame, Frame):
+    return frame
+  vectors = arrays.as_array(frame)
+  if vectors.ndim != 2:
+    raise FrameError(
+      'A frame must be of shape [K, d], a row for each class, got '
+      f'{list(vectors.shape)}.'
+    )
+  return DenseFrame(vectors)
+
+
+def _checked(features: ArrayLike, frame: Frame) -> Float[Array, 'b d']:
+  """Features as a JAX array; raises FrameError unless the frame fits."""
+  features = arrays.as_jax(features)
+  if features.ndim != 2 or features.shape[1] != frame.dim:
+    raise FrameError(
+      f'features must be of shape [B, {frame.dim}], for a frame of shape '
+      f'[{frame.num_classes}, {frame.dim}], got {list(features.shape)}.'
+    )
+  return features
 
 
 def _balance(tree, kernel) -> tuple[np.ndarray, float]:

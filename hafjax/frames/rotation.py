@@ -8,17 +8,19 @@ from jaxtyping import Float
 import numpy as np
 
 from hafjax.frames.distances import FrameError
-
-Array = np.ndarray | jax.Array
+from hafjax.numerics import arrays
+from hafjax.numerics import checks
+from hafjax.numerics.arrays import AnyArray
+from hafjax.numerics.arrays import ArrayLike
 
 
 def nearest_rotation(
-  frame: Float[Array, 'k r'],
-  class_means: Float[Array, 'k d'],
-  previous: Float[Array, 'd r'] | None = None,
+  frame: Float[ArrayLike, 'k r'],
+  class_means: Float[ArrayLike, 'k d'],
+  previous: Float[ArrayLike, 'd r'] | None = None,
   delta: float = 0.0,
   scale: float = 1.0,
-) -> Float[Array, 'd r']:
+) -> Float[AnyArray, 'd r']:
   """The Q for which `frame @ Q.T` is the copy nearest to the class means.
 
   Minimises |M - a W Q^T|_F^2 + (delta / 2) |Q - Q0|_F^2 over orthonormal
@@ -41,8 +43,12 @@ def nearest_rotation(
     ETF with r = K has one) are free, and do not change `frame @ Q.T`.
 
   Raises:
-    FrameError: if the shapes do not fit, or delta comes without previous.
+    FrameError: if the shapes do not fit, delta comes without previous, or
+      delta is negative or scale not positive.
   """
+  checks.check_not_negative('delta', delta, FrameError)
+  checks.check_positive('scale', scale, FrameError)
+  frame, class_means = arrays.as_array(frame), arrays.as_array(class_means)
   if frame.ndim != 2 or class_means.ndim != 2 or len(frame) != len(class_means):
     raise FrameError(
       'Frame and class means must have a row per class, got shapes '
@@ -57,6 +63,12 @@ def nearest_rotation(
     raise FrameError('delta is the weight of `previous`, which is missing.')
   product = 2 * scale * class_means.T @ frame
   if previous is not None:
+    previous = arrays.as_array(previous)
+    if previous.shape != product.shape:
+      raise FrameError(
+        f'previous must be of shape {list(product.shape)}, got '
+        f'{list(previous.shape)}.'
+      )
     product = product + delta * previous
   xp = jnp if isinstance(product, jax.Array) else np
   left, _, right = xp.linalg.svd(product, full_matrices=False)

@@ -12,16 +12,20 @@ linear solve for any distances, and in linear time for a tree.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from jaxtyping import Float, Num
+from jaxtyping import Float
 import numpy as np
 
+from hafjax.frames.distances import Distances
 from hafjax.frames.distances import FrameError
+from hafjax.frames.distances import Matrix
 from hafjax.frames.distances import broken_triangle
 from hafjax.frames.distances import check_distances
+from hafjax.frames.distances import resolved
 from hafjax.frames.distances import triangle_words
 from hafjax.hierarchy import Hierarchy
+from hafjax.numerics import checks
+from hafjax.numerics.numbers import is_number
 
-Distances = Num[np.ndarray, 'k k'] | Hierarchy
 Mapping = str | Callable[[np.ndarray], np.ndarray]
 
 # Eigenvalues below this part of the largest are rounding errors of zero.
@@ -41,13 +45,8 @@ def _dissimilarities(
 ) -> np.ndarray:
   """1 - f(t) of distances t in [0, 1]: no cancellation where f is near 1."""
   if mapping == 'exponential':
-    try:
-      rate = float(gamma)
-    except (TypeError, ValueError):
-      rate = np.nan
-    if not 0 < rate < np.inf:
-      raise FrameError(f'gamma must be a positive number, got {gamma}.')
-    return -np.expm1(-rate * scaled)
+    checks.check_positive('gamma', gamma, FrameError)
+    return -np.expm1(-float(gamma) * scaled)
   if mapping == 'linear':
     return scaled
   if callable(mapping):
@@ -66,7 +65,7 @@ def _dissimilarities(
 
 
 def _kernel(
-  distances: Distances, gamma: float, mapping: Mapping, kind: str
+  distances: Hierarchy | Matrix, gamma: float, mapping: Mapping, kind: str
 ) -> np.ndarray:
   """E = f(D / max D), float64[K, K]."""
   if isinstance(distances, Hierarchy):
@@ -251,7 +250,7 @@ def _grid_separation(kernel: np.ndarray, num_samples: int) -> float:
 
 
 def _indefinite(
-  distances: Distances, gamma: float, mapping: Mapping, least: str
+  distances: Hierarchy | Matrix, gamma: float, mapping: Mapping, least: str
 ) -> FrameError:
   matrix = check_distances(distances)
   broken = broken_triangle(matrix)
@@ -296,7 +295,7 @@ def _definite_gamma(scaled: np.ndarray, gamma: float) -> float | None:
 
 def _separation(
   kernel: np.ndarray | None,
-  distances: Distances,
+  distances: Hierarchy | Matrix,
   gamma: float,
   mapping: Mapping,
   kind: str,
@@ -333,7 +332,8 @@ def min_similarity(
   For a hierarchy no K x K matrix is made: a million nodes are no problem.
 
   Args:
-    distances: between classes, [K, K], or a hierarchy.
+    distances: between classes, [K, K]; or a hierarchy, the name of a built-in
+      one, or a file of either.
     gamma: decay of the exponential mapping, > 0; ignored by the others.
     mapping: 'exponential', exp(-gamma t); 'linear', 1 - t; or a decreasing
       function of arrays from [0, 1] to [0, 1], 0 going to 1.
@@ -350,7 +350,7 @@ def min_similarity(
       where another gamma would help, the message says which.
   """
   return _separation(
-    None, distances, gamma, mapping, kind, separation, num_samples
+    None, resolved(distances), gamma, mapping, kind, separation, num_samples
   )
 
 
@@ -365,7 +365,7 @@ def similarity(
   """Cosines that a frame should have: (1 - s) E + s 1 1^T.
 
   Args:
-    distances: between classes, [K, K], or a hierarchy.
+    distances: see `min_similarity`.
     gamma: see `min_similarity`, as are mapping, separation and kind.
     mapping: how similarity falls with distance.
     separation: how s is found.
@@ -378,6 +378,7 @@ def similarity(
   Raises:
     FrameError: as `min_similarity`; and for an s that is positive or too small.
   """
+  distances = resolved(distances)
   kernel = _kernel(distances, gamma, mapping, kind)
   how = separation if min_similarity is None else 'exact'
   s = _separation(kernel, distances, gamma, mapping, kind, how)
@@ -389,7 +390,7 @@ def similarity(
 
 def check_min_similarity(s: float, least: float):
   """Raises FrameError unless `s` is in [least, 0]."""
-  if not least - 1e-12 <= s <= 0:
+  if not is_number(s) or not least - 1e-12 <= s <= 0:
     raise FrameError(
       f'min_similarity must lie between {least:.6g}, where the similarity '
       f'stops being positive semi-definite, and 0, got {s}.'

@@ -2,21 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """From wanted cosines to class vectors."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from jaxtyping import Float
+from jaxtyping import Float, Num
 import numpy as np
 import scipy.optimize
 
+from hafjax.frames.distances import Distances
 from hafjax.frames.distances import FrameError
+from hafjax.frames.distances import Matrix
 from hafjax.frames.separation import RANK_TOLERANCE
-from hafjax.frames.separation import Distances
 from hafjax.frames.separation import Mapping
 from hafjax.frames.separation import similarity
+from hafjax.numerics.arrays import ArrayLike
+from hafjax.numerics.numbers import is_int
 
 
 def _spectrum(
-  similarity: Float[np.ndarray, 'k k'],
+  similarity: Matrix,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Positive eigenvalues, largest first, and their eigenvectors as columns."""
   similarity = np.asarray(similarity, np.float64)
@@ -53,7 +57,7 @@ def _turned(basis: np.ndarray, dim: int, seed: int) -> np.ndarray:
 
 
 def frame_from_similarity(
-  similarity: Float[np.ndarray, 'k k'],
+  similarity: Matrix,
   dim: int | None = None,
   seed: int = 0,
 ) -> Float[np.ndarray, 'k d']:
@@ -73,13 +77,19 @@ def frame_from_similarity(
       ones than dim.
   """
   values, vectors = _spectrum(similarity)
-  dim = len(similarity) if dim is None else dim
+  dim = _checked_dim(len(vectors) if dim is None else dim)
   if dim < len(values):
     raise FrameError(
-      f'The frame needs {len(values)} dimensions for its {len(similarity)} '
+      f'The frame needs {len(values)} dimensions for its {len(vectors)} '
       f'classes, got dim={dim}; frames.low_dim_frame comes as near as possible.'
     )
   return (vectors * np.sqrt(values)) @ _turned(vectors, dim, seed)
+
+
+def _checked_dim(dim: int) -> int:
+  if not is_int(dim) or dim < 1:
+    raise FrameError(f'A frame needs at least 1 dimension, got dim={dim!r}.')
+  return dim
 
 
 def haframe(
@@ -94,7 +104,7 @@ def haframe(
   """The hierarchy-aware frame: cosines fall with class distance.
 
   Args:
-    distances: between classes, [K, K], or a hierarchy.
+    distances: see `min_similarity`.
     gamma: decay of similarity with distance, > 0; large is a simplex ETF.
     dim: d, K by default, at least K - 1 at exact separation.
     seed: of the random rotation.
@@ -140,8 +150,8 @@ def etf_similarity(num_classes: int) -> Float[np.ndarray, 'k k']:
   Raises:
     FrameError: if K is too small.
   """
-  if num_classes < 2:
-    raise FrameError(f'A frame needs at least 2 classes, got {num_classes}.')
+  if not is_int(num_classes) or num_classes < 2:
+    raise FrameError(f'A frame needs at least 2 classes, got {num_classes!r}.')
   cosines = np.full((num_classes, num_classes), -1 / (num_classes - 1))
   np.fill_diagonal(cosines, 1.0)
   return cosines
@@ -151,7 +161,7 @@ def orthogonal_frame(
   num_classes: int,
   dim: int | None = None,
   seed: int = 0,
-  lengths: Float[np.ndarray, 'k'] | None = None,
+  lengths: Num[ArrayLike, 'k'] | Sequence[float] | None = None,
 ) -> Float[np.ndarray, 'k d']:
   """Orthogonal class vectors, of unit or given lengths.
 
@@ -186,7 +196,7 @@ def barz_denzler_frame(
   """The hierarchy embedding with cosines 1 - D / max D.
 
   Args:
-    distances: between classes, [K, K], or a hierarchy.
+    distances: see `min_similarity`.
     dim: d, K by default, at least the similarity's rank.
     seed: of the random rotation.
     kind: of a hierarchy's distances.
@@ -208,7 +218,7 @@ def barz_denzler_similarity(
   """Cosines 1 - D / max D of the hierarchy embedding, see above.
 
   Args:
-    distances: between classes, [K, K], or a hierarchy.
+    distances: see `min_similarity`.
     kind: of a hierarchy's distances.
 
   Raises:
@@ -234,9 +244,7 @@ class GramError(NamedTuple):
   largest: float
 
 
-def gram_error(
-  frame: Float[np.ndarray, 'k d'], similarity: Float[np.ndarray, 'k k']
-) -> GramError:
+def gram_error(frame: Float[ArrayLike, 'k d'], similarity: Matrix) -> GramError:
   """How far a frame's products are from the wanted ones.
 
   Args:
@@ -252,7 +260,7 @@ def gram_error(
 
 
 def low_dim_frame(
-  similarity: Float[np.ndarray, 'k k'],
+  similarity: Matrix,
   dim: int,
   seed: int = 0,
   num_steps: int = 500,
@@ -277,8 +285,7 @@ def low_dim_frame(
   Raises:
     FrameError: as `frame_from_similarity`, or if there is no dimension.
   """
-  if dim < 1:
-    raise FrameError(f'A frame needs at least 1 dimension, got dim={dim}.')
+  dim = _checked_dim(dim)
   similarity = np.asarray(similarity, np.float64)
   values, vectors = _spectrum(similarity)
   if dim >= len(values):

@@ -9,18 +9,23 @@ has coordinate n - 1. Their signs are ignored throughout.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 import numpy as np
 
 from hafjax.hierarchy import Hierarchy
-from hafjax.losses import errors
+from hafjax.losses import arguments
+from hafjax.losses.errors import LossError
+from hafjax.numerics import arrays
+from hafjax.numerics import checks
 from hafjax.numerics import tree_sums
+from hafjax.numerics.arrays import ArrayLike
+from hafjax.numerics.vectors import divided
 from hafjax.numerics.vectors import norm
 
 
 def hier_cos_loss(
-  features: Float[Array, 'b n-1'],
-  labels: Int[Array, 'b'],
+  features: Float[ArrayLike, 'b n-1'],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
   alpha: float | Float[Array, ''],
 ) -> Float[Array, 'b']:
@@ -50,10 +55,13 @@ def hier_cos_loss(
 
   Raises:
     LossError: if the features are not as wide as the tree has nodes below the
-      root.
+      root, or a label is no class. Where labels are traced, such a label has
+      the loss NaN.
   """
-  _check_width(features, hierarchy)
-  magnitudes = jnp.abs(features)
+  checks.check_not_negative('alpha', alpha, LossError)
+  features = _checked(features, hierarchy)
+  batch = arguments.batch(features, labels, num_classes=hierarchy.num_classes)
+  magnitudes, labels = jnp.abs(features), batch.labels
   # Row by row, the coordinates of the path at depths 1 to the height.
   path = jnp.asarray(hierarchy.path_table[:, 1:] - 1)[labels]
   there = path >= 0
@@ -75,17 +83,21 @@ def hier_cos_loss(
   sums = jnp.stack([block.sum(axis=1) for block in blocks], axis=1)
   norms = jnp.concatenate([norm(block) for block in blocks], axis=1)
   # Unit magnitudes are at most 1, so that |1 - a_y| = 1 - a_y.
-  off_target = (sums - 2 * on_path(magnitudes)) / norms + 1
+  off_target = divided(sums - 2 * on_path(magnitudes), norms) + 1
   terms = jnp.where(there, off_target, sums) * _balance(there, sums.dtype)
-  return divergence + alpha * terms.sum(axis=1)
+  return batch.loss(divergence + alpha * terms.sum(axis=1))
 
 
-def _check_width(features, hierarchy):
+def _checked(features, hierarchy) -> Float[Array, 'b n-1']:
+  """Features as a JAX array, a coordinate for each node below the root."""
+  features = arrays.as_jax(features)
+  arguments.check_matrix(features, name='features')
   if features.shape[-1] != hierarchy.num_nodes - 1:
-    raise errors.LossError(
+    raise LossError(
       f'The tree has {hierarchy.num_nodes - 1} nodes below its root, and the '
       f'features have {features.shape[-1]} dimensions: they must be the same.'
     )
+  return features
 
 
 def _blocks(hierarchy) -> list[slice]:
@@ -111,7 +123,7 @@ def _balance(there, dtype):
 
 
 def hier_cos_scores(
-  features: Float[Array, 'b n-1'], hierarchy: Hierarchy
+  features: Float[ArrayLike, 'b n-1'], hierarchy: Hierarchy
 ) -> Float[Array, 'b k']:
   """Norms of features projected to the subspaces of the classes.
 
@@ -131,7 +143,7 @@ def hier_cos_scores(
 
 
 def hier_cos_node_scores(
-  features: Float[Array, 'b n-1'], hierarchy: Hierarchy
+  features: Float[ArrayLike, 'b n-1'], hierarchy: Hierarchy
 ) -> Float[Array, 'b n-1']:
   """Norms of features projected to the subspaces of all nodes.
 
@@ -155,7 +167,7 @@ def hier_cos_node_scores(
 
 
 def hier_cos_level_predictions(
-  features: Float[Array, 'b n-1'], hierarchy: Hierarchy
+  features: Float[ArrayLike, 'b n-1'], hierarchy: Hierarchy
 ) -> Int[Array, 'b l']:
   """The best node of each level, by `hier_cos_node_scores`.
 
@@ -182,8 +194,7 @@ def hier_cos_level_predictions(
 
 def _squares(features, hierarchy):
   """Squared coordinates of all nodes, 0 at the root, [B, N]."""
-  _check_width(features, hierarchy)
-  return jnp.pad(features**2, ((0, 0), (1, 0)))
+  return jnp.pad(_checked(features, hierarchy) ** 2, ((0, 0), (1, 0)))
 
 
 def _root(squares):

@@ -5,23 +5,33 @@
 Everything is computed from logarithms of probabilities, so that hopeless
 examples keep their gradient, in O(N) operations an example. N nodes, K classes,
 B examples; a `hierarchy` is a constant of the function that is compiled.
+
+All raise LossError if shapes do not fit, a label is no class, or an option is
+out of range. Where labels are traced, one that is no class has the loss NaN.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Array, Bool, Float, Int, Integer, Num
 import numpy as np
 import optax
 
 from hafjax.hierarchy import Hierarchy
-from hafjax.losses import errors
+from hafjax.losses import arguments
+from hafjax.losses.errors import LossError
+from hafjax.numerics import arrays
+from hafjax.numerics import checks
 from hafjax.numerics import tree_sums
+from hafjax.numerics.arrays import ArrayLike
+from hafjax.numerics.numbers import is_number
 
 # --- Soft labels -------------------------------------------------------------
 
 
 def soft_labels(
-  distances: Num[np.ndarray, 'k k'], beta: float
+  distances: Num[ArrayLike, 'k k'], beta: float
 ) -> Float[np.ndarray, 'k k']:
   """Targets that spread over the classes near the label.
 
@@ -35,19 +45,22 @@ def soft_labels(
     et al., CVPR 2020 (arXiv 1912.09393), section 3.2.
 
   Raises:
-    LossError: if beta is negative or no number.
+    LossError: if beta is negative or no number, or distances are not square.
   """
-  if not beta >= 0:
-    raise errors.LossError(f'beta must be at least 0, got {beta}.')
-  distances = np.asarray(distances, np.float64)
+  checks.check_not_negative('beta', beta, LossError)
+  distances = arrays.as_numpy(distances, np.float64)
+  if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
+    raise LossError(
+      f'distances must be of shape [K, K], got {list(distances.shape)}.'
+    )
   weights = np.exp(-beta * distances / distances.max())
   return weights / weights.sum(axis=0)
 
 
 def soft_label_loss(
-  logits: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
-  table: Float[Array, 'k k'],
+  logits: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
+  table: Float[ArrayLike, 'k k'],
 ) -> Float[Array, 'b']:
   """Kullback-Leibler divergence of the prediction from soft labels.
 
@@ -60,18 +73,74 @@ def soft_label_loss(
     float[B], summed over classes. The published code (arXiv 1912.09393) divides
     by K as well, through its library's default.
   """
-  targets = jnp.asarray(table.T, logits.dtype)[labels]
-  return optax.losses.kl_divergence(jax.nn.log_softmax(logits), targets)
+  table = arrays.as_jax(table)
+  if table.ndim != 2 or table.shape[0] != table.shape[1]:
+    raise LossError(
+      'table must be of shape [K, K], as `soft_labels` makes it, got '
+      f'{list(table.shape)}.'
+    )
+  batch = arguments.batch(
+    logits,
+    labels,
+    num_classes=len(table),
+    width=len(table),
+    name='logits',
+    of=f'a table of shape {list(table.shape)}',
+  )
+  targets = table.T.astype(batch.values.dtype)[batch.labels]
+  log_probs = jax.nn.log_softmax(batch.values)
+  return batch.loss(optax.losses.kl_divergence(log_probs, targets))
 
 
 # --- Along the path to the label ---------------------------------------------
+
+
+def _of_classes(
+  logits: Any, labels: Any, hierarchy: Hierarchy
+) -> arguments.Batch:
+  """A batch with a logit for each class."""
+  return arguments.batch(
+    logits,
+    labels,
+    num_classes=hierarchy.num_classes,
+    width=hierarchy.num_classes,
+    name='logits',
+    of=f'a hierarchy of {hierarchy.num_classes} classes',
+  )
+
+
+def _of_nodes(
+  node_logits: Any, labels: Any, hierarchy: Hierarchy
+) -> arguments.Batch:
+  """A batch with a logit for each node."""
+  return arguments.batch(
+    node_logits,
+    labels,
+    num_classes=hierarchy.num_classes,
+    width=hierarchy.num_nodes,
+    name='node_logits',
+    of=f'a hierarchy of {hierarchy.num_nodes} nodes',
+  )
+
+
+def _checked_nodes(
+  node_logits: Any, hierarchy: Hierarchy
+) -> Float[Array, 'b n']:
+  node_logits = arrays.as_jax(node_logits)
+  arguments.check_matrix(
+    node_logits,
+    name='node_logits',
+    width=hierarchy.num_nodes,
+    of=f'a hierarchy of {hierarchy.num_nodes} nodes',
+  )
+  return node_logits
 
 
 def _along_path(
   values: Float[Array, 'b n'],
   labels: Int[Array, 'b'],
   hierarchy: Hierarchy,
-) -> tuple[Float[Array, 'b l'], Array]:
+) -> tuple[Float[Array, 'b l'], Bool[Array, 'b l']]:
   """Values at depths 0 to height of the labels' paths, and where there are."""
   nodes = jnp.asarray(hierarchy.path_table)[labels]
   found = jnp.take_along_axis(values, jnp.maximum(nodes, 0), axis=1)
@@ -79,7 +148,9 @@ def _along_path(
   return jnp.where(there, found, 0.0), there
 
 
-def _on_path(labels: Int[Array, 'b'], hierarchy: Hierarchy) -> Array:
+def _on_path(
+  labels: Int[Array, 'b'], hierarchy: Hierarchy
+) -> Bool[Array, 'b n']:
   """Which nodes are on the labels' paths, bool[B, N]."""
   nodes = jnp.asarray(hierarchy.path_table)[labels]
   nodes = jnp.where(nodes < 0, hierarchy.num_nodes, nodes)
@@ -106,8 +177,8 @@ def _node_log_sums(logits, hierarchy):
 
 
 def hierarchical_cross_entropy(
-  logits: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
+  logits: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
   alpha: float,
   normalise: bool = True,
@@ -130,16 +201,18 @@ def hierarchical_cross_entropy(
   Returns:
     float[B]. HXE: Bertinetto et al., CVPR 2020 (arXiv 1912.09393).
   """
-  sums = _node_log_sums(logits, hierarchy)
-  path, there = _along_path(sums, labels, hierarchy)
+  checks.check_finite('alpha', alpha, LossError)
+  batch = _of_classes(logits, labels, hierarchy)
+  sums = _node_log_sums(batch.values, hierarchy)
+  path, there = _along_path(sums, batch.labels, hierarchy)
   steps = jnp.where(there[:, 1:], path[:, :-1] - path[:, 1:], 0.0)
   weights = _depth_weights(hierarchy, alpha, normalise)[1:]
-  return steps @ jnp.asarray(weights, steps.dtype)
+  return batch.loss(steps @ jnp.asarray(weights, steps.dtype))
 
 
 def hace_loss(
-  logits: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
+  logits: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
   leaf_weight: float = 0.7,
 ) -> Float[Array, 'b']:
@@ -166,16 +239,18 @@ def hace_loss(
   Raises:
     LossError: if the weight is not in (0, 1].
   """
-  if not 0 < leaf_weight <= 1:
-    raise errors.LossError(f'leaf_weight must be in (0, 1], got {leaf_weight}.')
-  sums = _node_log_sums(logits, hierarchy)
-  path, there = _along_path(sums, labels, hierarchy)
+  if not is_number(leaf_weight) or not 0 < leaf_weight <= 1:
+    raise LossError(f'leaf_weight must be in (0, 1], got {leaf_weight!r}.')
+  batch = _of_classes(logits, labels, hierarchy)
+  sums = _node_log_sums(batch.values, hierarchy)
+  path, there = _along_path(sums, batch.labels, hierarchy)
   log_probs = jnp.where(there, path - sums[:, :1], 0.0)
   above = hierarchy.node_depths[hierarchy.leaves][:, None] - np.arange(
     hierarchy.height + 1
   )
   weights = leaf_weight * (1 - leaf_weight) ** np.maximum(above, 0.0)
-  return -jnp.sum(jnp.asarray(weights, path.dtype)[labels] * log_probs, axis=1)
+  weights = jnp.asarray(weights, path.dtype)[batch.labels]
+  return batch.loss(-jnp.sum(weights * log_probs, axis=1))
 
 
 # --- One logit per node ------------------------------------------------------
@@ -199,8 +274,8 @@ def _log_conditionals(node_logits, hierarchy):
 
 
 def conditional_softmax_loss(
-  node_logits: Float[Array, 'b n'],
-  labels: Int[Array, 'b'],
+  node_logits: Float[ArrayLike, 'b n'],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
   alpha: float = 0.0,
   normalise: bool = True,
@@ -220,15 +295,16 @@ def conditional_softmax_loss(
     float[B]. YOLO9000 (Redmon and Farhadi, CVPR 2017, arXiv 1612.08242), with
     the weights of Bertinetto et al., CVPR 2020 (arXiv 1912.09393).
   """
-  path, _ = _along_path(
-    _log_conditionals(node_logits, hierarchy), labels, hierarchy
-  )
+  checks.check_finite('alpha', alpha, LossError)
+  batch = _of_nodes(node_logits, labels, hierarchy)
+  conditionals = _log_conditionals(batch.values, hierarchy)
+  path, _ = _along_path(conditionals, batch.labels, hierarchy)
   weights = _depth_weights(hierarchy, alpha, normalise)
-  return -path @ jnp.asarray(weights, path.dtype)
+  return batch.loss(-path @ jnp.asarray(weights, path.dtype))
 
 
 def conditional_softmax_log_probs(
-  node_logits: Float[Array, 'b n'], hierarchy: Hierarchy
+  node_logits: Float[ArrayLike, 'b n'], hierarchy: Hierarchy
 ) -> Float[Array, 'b k']:
   """Class log-probabilities, products along the path from the root.
 
@@ -239,13 +315,14 @@ def conditional_softmax_log_probs(
   Returns:
     float[B, K], normalised.
   """
+  node_logits = _checked_nodes(node_logits, hierarchy)
   conditionals = _log_conditionals(node_logits, hierarchy)
   return tree_sums.down(conditionals, hierarchy)[:, hierarchy.leaves]
 
 
 def soft_max_descendant_loss(
-  node_logits: Float[Array, 'b n'],
-  labels: Int[Array, 'b'],
+  node_logits: Float[ArrayLike, 'b n'],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
 ) -> Float[Array, 'b']:
   """Cross-entropy of one softmax over all nodes, for each node of the path.
@@ -261,14 +338,15 @@ def soft_max_descendant_loss(
     float[B], summed over the path, the root included. Valmadre, NeurIPS 2022
     (arXiv 2210.10929), as in the loss `DescendantSoftmaxLoss` of its code.
   """
-  total = jax.nn.logsumexp(node_logits, axis=1, keepdims=True)
-  path, there = _along_path(node_logits - total, labels, hierarchy)
-  return -jnp.sum(jnp.where(there, path, 0.0), axis=1)
+  batch = _of_nodes(node_logits, labels, hierarchy)
+  total = jax.nn.logsumexp(batch.values, axis=1, keepdims=True)
+  path, there = _along_path(batch.values - total, batch.labels, hierarchy)
+  return batch.loss(-jnp.sum(jnp.where(there, path, 0.0), axis=1))
 
 
 def soft_max_margin_loss(
-  node_logits: Float[Array, 'b n'],
-  labels: Int[Array, 'b'],
+  node_logits: Float[ArrayLike, 'b n'],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
   margin: str = 'distance',
   weight: float = 1.0,
@@ -293,11 +371,12 @@ def soft_max_margin_loss(
     LossError: if there is no such margin, or the weight is negative.
   """
   if margin not in ('distance', 'incorrect'):
-    raise errors.LossError(
+    raise LossError(
       f"margin must be 'distance' or 'incorrect', got {margin!r}."
     )
-  if not weight >= 0:
-    raise errors.LossError(f'weight must be at least 0, got {weight}.')
+  checks.check_not_negative('weight', weight, LossError)
+  batch = _of_nodes(node_logits, labels, hierarchy)
+  node_logits, labels = batch.values, batch.labels
   path = _on_path(labels, hierarchy)
   leaves = jnp.asarray(hierarchy.leaves)[labels][:, None]
   if margin == 'distance':
@@ -309,12 +388,12 @@ def soft_max_margin_loss(
     cost = ~path
   raised = node_logits + weight * cost.astype(node_logits.dtype)
   chosen = jnp.take_along_axis(node_logits, leaves, axis=1)[:, 0]
-  return jax.nn.logsumexp(raised, axis=1) - chosen
+  return batch.loss(jax.nn.logsumexp(raised, axis=1) - chosen)
 
 
 def conditional_sigmoid_loss(
-  node_logits: Float[Array, 'b n'],
-  labels: Int[Array, 'b'],
+  node_logits: Float[ArrayLike, 'b n'],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
 ) -> Float[Array, 'b']:
   """Binary cross-entropies: does each child of the path's nodes apply?
@@ -330,16 +409,17 @@ def conditional_sigmoid_loss(
     and Denzler, 2019 (arXiv 1811.07125), as compared by Valmadre, NeurIPS 2022
     (arXiv 2210.10929).
   """
-  path = _on_path(labels, hierarchy)
+  batch = _of_nodes(node_logits, labels, hierarchy)
+  path = _on_path(batch.labels, hierarchy)
   asked = path[:, hierarchy.parents[1:]]
   losses = optax.losses.sigmoid_binary_cross_entropy(
-    node_logits[:, 1:], path[:, 1:].astype(node_logits.dtype)
+    batch.values[:, 1:], path[:, 1:].astype(batch.values.dtype)
   )
-  return jnp.sum(jnp.where(asked, losses, 0.0), axis=1)
+  return batch.loss(jnp.sum(jnp.where(asked, losses, 0.0), axis=1))
 
 
 def conditional_sigmoid_log_probs(
-  node_logits: Float[Array, 'b n'], hierarchy: Hierarchy
+  node_logits: Float[ArrayLike, 'b n'], hierarchy: Hierarchy
 ) -> Float[Array, 'b k']:
   """Log-probabilities of classes, each on its own: they need not sum to 1.
 
@@ -347,5 +427,6 @@ def conditional_sigmoid_log_probs(
     node_logits: as in `conditional_sigmoid_loss`.
     hierarchy: N nodes, K classes.
   """
+  node_logits = _checked_nodes(node_logits, hierarchy)
   conditionals = jax.nn.log_sigmoid(node_logits).at[:, 0].set(0.0)
   return tree_sums.down(conditionals, hierarchy)[:, hierarchy.leaves]

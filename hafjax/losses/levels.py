@@ -10,16 +10,23 @@ are the classes in their order.
 """
 
 from collections.abc import Sequence
+import functools
+import operator
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Int32
+from jaxtyping import Array, Float, Int, Int32, Integer
 import numpy as np
 import optax
 
 from hafjax.hierarchy import Hierarchy
-from hafjax.losses import errors
+from hafjax.losses import arguments
+from hafjax.losses.errors import LossError
+from hafjax.numerics import arrays
+from hafjax.numerics import checks
+from hafjax.numerics.arrays import ArrayLike
+from hafjax.numerics.numbers import is_int
 from hafjax.numerics.vectors import unit
 
 # The published code's floor on the probabilities of a mixture.
@@ -56,20 +63,32 @@ def level_maps(hierarchy: Hierarchy) -> LevelMaps:
   return LevelMaps(labels, tuple(parents))
 
 
-def _checked_maps(level_logits, hierarchy) -> LevelMaps:
+def _checked_levels(
+  level_logits: Sequence[ArrayLike], labels: ArrayLike, hierarchy: Hierarchy
+) -> tuple[LevelMaps, list[Float[Array, 'b _']], arguments.Batch]:
+  """The levels' maps and logits; a batch of the finest level's logits."""
   maps = level_maps(hierarchy)
-  found = tuple(logits.shape[-1] for logits in level_logits)
-  if found != maps.sizes:
-    raise errors.LossError(
+  logits = [arrays.as_jax(level) for level in level_logits]
+  sizes = tuple(level.shape[-1] for level in logits)
+  if sizes != maps.sizes:
+    raise LossError(
       'level_logits must be one array per level of the tree, coarse to fine, '
-      f'with {maps.sizes} columns, got {found}.'
+      f'with {maps.sizes} columns, got {sizes}.'
     )
-  return maps
+  batch = arguments.batch(
+    logits[-1], labels, num_classes=hierarchy.num_classes, name='level_logits'
+  )
+  rows = [len(level) for level in logits]
+  if len(set(rows)) > 1:
+    raise LossError(
+      f'level_logits must all be of {rows[-1]} examples, got {rows}.'
+    )
+  return maps, logits, batch
 
 
 def flamingo_loss(
-  level_logits: Sequence[Float[Array, 'b _']],
-  labels: Int[Array, 'b'],
+  level_logits: Sequence[Float[ArrayLike, 'b _']],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
 ) -> Float[Array, 'b']:
   """Sum of the cross-entropies of all levels.
@@ -85,24 +104,26 @@ def flamingo_loss(
     'Bird'", CVPR 2021 (arXiv 2011.09040).
 
   Raises:
-    LossError: if the logits are not those of the tree's levels.
+    LossError: if the logits are not those of the tree's levels, or a label is
+      no class. Where labels are traced, such a label has the loss NaN.
   """
-  maps = _checked_maps(level_logits, hierarchy)
-  return sum(
-    _cross_entropy(logits, jnp.asarray(of_class)[labels])
+  maps, level_logits, batch = _checked_levels(level_logits, labels, hierarchy)
+  losses = [
+    _cross_entropy(logits, jnp.asarray(of_class)[batch.labels])
     for logits, of_class in zip(level_logits, maps.labels, strict=True)
-  )
+  ]
+  return batch.loss(functools.reduce(operator.add, losses))
 
 
 _cross_entropy = optax.losses.softmax_cross_entropy_with_integer_labels
 
 
 def hafeature_loss(
-  level_logits: Sequence[Float[Array, 'b _']],
-  level_weights: Sequence[Float[Array, '_ d']],
-  labels: Int[Array, 'b'],
+  level_logits: Sequence[Float[ArrayLike, 'b _']],
+  level_weights: Sequence[Float[ArrayLike, '_ d']],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
-  permutations: Int[Array, 'l b'] | None = None,
+  permutations: Integer[ArrayLike, 'l b'] | None = None,
   num_pairs: int = 256,
   margin: float = 3.0,
 ) -> Float[Array, 'b']:
@@ -144,14 +165,17 @@ def hafeature_loss(
     (arXiv 2207.12646), whose code weighs all terms alike.
 
   Raises:
-    LossError: if logits or weights are not those of the tree's levels, or
-      `num_pairs` or `margin` are out of range.
+    LossError: if logits or weights are not those of the tree's levels, a label
+      is no class, or `num_pairs` or `margin` are out of range. Where labels are
+      traced, a label that is no class has the loss NaN.
   """
-  maps = _checked_maps(level_logits, hierarchy)
+  maps, level_logits, batch = _checked_levels(level_logits, labels, hierarchy)
+  labels = batch.labels
   _check_pairs(num_pairs, margin)
+  level_weights = [arrays.as_jax(weights) for weights in level_weights]
   rows = tuple(len(weights) for weights in level_weights)
   if rows != maps.sizes:
-    raise errors.LossError(
+    raise LossError(
       'level_weights must be one matrix per level of the tree, coarse to fine, '
       f'with {maps.sizes} rows, got {rows}.'
     )
@@ -166,17 +190,16 @@ def hafeature_loss(
     total -= jnp.mean(jnp.sum(units[i] * unit(below), axis=-1))
     predictions, found = log_probs[i], jnp.asarray(maps.labels[i])[labels]
     if permutations is not None:
-      order = permutations[i]
+      order = arrays.as_jax(permutations)[i]
       predictions, found = predictions[order], found[order]
     total += _similarity_of_pairs(predictions, found, num_pairs, margin)
-  return total
+  return batch.loss(total)
 
 
 def _check_pairs(num_pairs, margin):
-  if not num_pairs >= 1:
-    raise errors.LossError(f'num_pairs must be at least 1, got {num_pairs}.')
-  if not margin >= 0:
-    raise errors.LossError(f'margin must be at least 0, got {margin}.')
+  if not is_int(num_pairs) or num_pairs < 1:
+    raise LossError(f'num_pairs must be at least 1, got {num_pairs!r}.')
+  checks.check_not_negative('margin', margin, LossError)
 
 
 def _log_sum_children(log_probs, parents, num_parents):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 
-from hafjax.losses import errors
+from hafjax.losses.errors import LossError
+from hafjax.numerics import checks
 
 # Each maps (progress, wave, alpha) to (beta, alpha), where wave rises from 0 to
 # 1 and back once a period. HAFrame, arXiv 2303.05689, ablations.
@@ -43,14 +44,12 @@ def mixing_schedule(
     LossError: for an unknown name, a negative alpha or a period not above 0.
   """
   if name not in _SCHEDULES:
-    raise errors.LossError(
+    raise LossError(
       f'There is no mixing schedule {name!r}; there are '
       f'{", ".join(_SCHEDULES)}.'
     )
-  if not alpha >= 0:
-    raise errors.LossError(f'alpha must be at least 0, got {alpha}.')
-  if not period > 0:
-    raise errors.LossError(f'period must be positive, got {period}.')
+  checks.check_not_negative('alpha', alpha, LossError)
+  checks.check_positive('period', period, LossError)
 
   def weights(progress):
     progress = jnp.asarray(progress)

@@ -8,9 +8,9 @@ padding changes nothing. A metric is a module here, see `base.Metric`.
 """
 
 from hafjax.metrics.base import Metric
-from hafjax.metrics.base import MetricError
 from hafjax.metrics.base import Scored
 from hafjax.metrics.calibration import calibration_error
+from hafjax.metrics.errors import MetricError
 from hafjax.metrics.hops import hops
 from hafjax.metrics.levels import full_path_accuracy
 from hafjax.metrics.levels import level_predictions

@@ -18,16 +18,11 @@ from jaxtyping import Array, Float, Int, Num
 import numpy as np
 
 from hafjax import frames
-from hafjax.errors import UserError
 from hafjax.hierarchy import Hierarchy
 
 # Sums of a batch, and tables of the classes: arrays in dicts or structs.
 Sums = Any
 Tables = Any
-
-
-class MetricError(UserError):
-  """Scores or labels that cannot be measured; the message says which."""
 
 
 @flax.struct.dataclass

@@ -7,9 +7,10 @@ from jaxtyping import Array, Float, Int
 import numpy as np
 
 from hafjax.metrics.base import Metric
-from hafjax.metrics.checks import check_finite
-from hafjax.metrics.checks import check_labels
-from hafjax.metrics.checks import check_shape
+from hafjax.metrics.checks import check_batch
+from hafjax.metrics.errors import MetricError
+from hafjax.numerics import arrays
+from hafjax.numerics import checks
 
 NUM_BINS = 15
 
@@ -77,10 +78,10 @@ def calibration_error(
       NaN or infinite, or a label is no class.
   """
   # On the host, in float64: a sum over all examples outgrows float32.
-  probs, labels = np.asarray(probs, np.float64), np.asarray(labels)
-  check_labels(labels, probs.shape[-1])
-  check_shape(probs, labels, probs.shape[-1])
-  check_finite(probs)
+  probs = arrays.as_numpy(probs, np.float64)
+  labels = arrays.as_numpy(labels)
+  check_batch(probs, labels, probs.shape[-1], 'probs')
+  checks.check_scores(probs, MetricError, 'probs')
   confidence, bins = calibration_bins(probs, num_bins, np)
   is_right = probs.argmax(axis=1) == labels
   count, confidence, hits = (

@@ -2,74 +2,58 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of scores and labels that are measured."""
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Num
 import numpy as np
 
-from hafjax.metrics.base import MetricError
+from hafjax.metrics.errors import MetricError
+from hafjax.numerics import arrays
+from hafjax.numerics import checks
+from hafjax.numerics.arrays import ArrayLike
 
 
-def check_labels(labels: np.ndarray, num_classes: int):
-  """Raises MetricError unless labels are class indices, int[N], N > 0."""
-  if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+def check_distances(distances: ArrayLike) -> Num[np.ndarray, 'k k']:
+  """Distances on the host; raises MetricError unless they are square."""
+  distances = arrays.as_numpy(distances)
+  if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
     raise MetricError(
-      'labels must be integers of shape [N], the numbers of classes, got '
-      f'{labels.dtype} of shape {list(labels.shape)}.'
+      f'distances must be of shape [K, K], got {list(distances.shape)}.'
     )
-  if not len(labels):
-    raise MetricError('There are no examples to measure.')
-  if labels.min() < 0 or labels.max() >= num_classes:
-    raise MetricError(
-      f'Labels must be from 0 to {num_classes - 1}, got {labels.min()} to '
-      f'{labels.max()}.'
-    )
+  return distances
 
 
-def check_shape(scores, labels, num_classes: int):
-  """Raises MetricError unless scores have shape [N, K]."""
-  if np.shape(scores) != (np.size(labels), num_classes):
-    raise MetricError(
-      f'scores must be of shape [{np.size(labels)}, {num_classes}], a row for '
-      'each label and a column for each class of the hierarchy, got '
-      f'{list(np.shape(scores))}.'
-    )
-
-
-def check_finite(scores: np.ndarray, first_row: int = 0):
-  """Raises MetricError if a row of scores has NaN or +inf.
+def check_batch(scores, labels, num_classes: int, name: str = 'scores'):
+  """Raises unless shapes fit and labels are classes.
 
   Args:
-    scores: [B, K]; -inf stands for a class that is ruled out.
-    first_row: number of the first row, for the message.
-  """
-  is_bad = ~(scores < np.inf).all(axis=1)
-  if is_bad.any():
-    raise MetricError(
-      f'Scores must not be NaN or infinite: {is_bad.sum():,} rows are, the '
-      f'first is row {first_row + int(np.argmax(is_bad))}.'
-    )
-
-
-def checked(
-  scores, labels, num_classes: int
-) -> tuple[Float[Array, 'n k'], Int[Array, 'n']]:
-  """Scores and labels as arrays of JAX.
-
-  Args:
-    scores: anything that NumPy reads, [N, K].
-    labels: likewise, [N].
+    scores: array of NumPy or JAX, [B, K]; its values are not looked at.
+    labels: array of NumPy or JAX, int[B].
     num_classes: K.
+    name: of the scores, for the message.
 
   Raises:
-    MetricError: if they are not what can be measured.
+    MetricError: if shapes do not fit, there are no examples, or a label is no
+      class.
   """
-  labels = np.asarray(labels)
-  if not np.size(labels):
+  if scores.ndim != 2 or scores.shape[1] != num_classes:
+    raise MetricError(
+      f'{name} must be of shape [B, {num_classes}], a column for each class, '
+      f'got {list(scores.shape)}.'
+    )
+  if not labels.size:
     raise MetricError('There are no examples to measure.')
-  check_shape(scores, labels, num_classes)
-  check_labels(labels, num_classes)
-  scores = jnp.asarray(np.asarray(scores))
-  if not jnp.issubdtype(scores.dtype, jnp.floating):
-    scores = scores.astype(jnp.float32)
-  check_finite(np.asarray(scores))
-  return scores, jnp.asarray(labels)
+  checks.check_labels(labels, num_classes, MetricError, len(scores))
+
+
+def checked_batch(
+  scores: ArrayLike, labels: ArrayLike, num_classes: int, name: str = 'scores'
+) -> tuple[Float[Array, 'b k'], Int[Array, 'b']]:
+  """Scores and labels as JAX arrays.
+
+  Raises:
+    MetricError: as `check_batch`, or if scores are NaN or infinite. Values that
+      are traced are not known: `base.label_last_where_invalid` deals with them.
+  """
+  scores, labels = arrays.as_jax(scores), arrays.as_jax(labels)
+  check_batch(scores, labels, num_classes, name)
+  checks.check_scores(scores, MetricError, name)
+  return scores, labels

@@ -11,9 +11,9 @@ from jaxtyping import Array, Float, Int, Num
 import numpy as np
 
 from hafjax.metrics.base import Metric
-from hafjax.metrics.base import MetricError
 from hafjax.metrics.base import Scored
-from hafjax.metrics.checks import checked
+from hafjax.metrics.checks import checked_batch
+from hafjax.metrics.errors import MetricError
 
 
 @flax.struct.dataclass
@@ -131,7 +131,7 @@ def hops(
   if not 1 <= k <= num_classes:
     raise MetricError(f'k must be between 1 and {num_classes}, got {k}.')
   order = HopsTables.create(distances, (k,))
-  scores, labels = checked(scores, labels, len(order.ranks))
+  scores, labels = checked_batch(scores, labels, len(order.ranks))
   return _jitted_hops(scores, labels, order)
 
 

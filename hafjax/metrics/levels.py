@@ -9,7 +9,7 @@ import numpy as np
 
 from hafjax.hierarchy import Hierarchy
 from hafjax.metrics.base import Metric
-from hafjax.metrics.checks import checked
+from hafjax.metrics.checks import checked_batch
 from hafjax.numerics import tree_sums
 
 
@@ -98,7 +98,7 @@ def full_path_accuracy(
     A fraction. FPA: Sani and Anand, CVPR 2026. A right class can fail: the
     likeliest class need not be under the likeliest node.
   """
-  probs, labels = checked(probs, labels, hierarchy.num_classes)
+  probs, labels = checked_batch(probs, labels, hierarchy.num_classes, 'probs')
   nodes = level_predictions(probs, hierarchy)
   right = nodes == Levels.create(hierarchy).of_class[np.asarray(labels)]
   return float(jnp.mean(right.all(axis=1)))

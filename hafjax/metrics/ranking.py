@@ -11,9 +11,10 @@ from jaxtyping import Array, Bool, Float, Int, Num
 import numpy as np
 
 from hafjax.metrics.base import Metric
-from hafjax.metrics.base import MetricError
 from hafjax.metrics.base import Scored
-from hafjax.metrics.checks import checked
+from hafjax.metrics.checks import check_distances
+from hafjax.metrics.checks import checked_batch
+from hafjax.metrics.errors import MetricError
 
 
 @flax.struct.dataclass
@@ -50,7 +51,7 @@ class Ranking:
     if min(ks, default=1) < 1:
       raise MetricError(f'ks must be at least 1, got {tuple(ks)}.')
     dtype = np.float64 if jax.config.jax_enable_x64 else np.float32
-    distances = np.asarray(distances, dtype)
+    distances = check_distances(distances).astype(dtype)
     num_classes = len(distances)
     ks = tuple(sorted({k for k in ks if k <= num_classes}))
     most = max([*ks, min(5, num_classes)])
@@ -174,7 +175,7 @@ def hierarchical_metrics(
       infinite, a label is no class, or a rank is below 1.
   """
   ranking = Ranking.create(distances, ks)
-  scores, labels = checked(scores, labels, len(ranking.distances))
+  scores, labels = checked_batch(scores, labels, len(ranking.distances))
   sums = _jitted_sums(scores, labels, ranking)
   sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
   return ranking_metrics(sums, ranking.ks)

@@ -13,18 +13,25 @@ from hafjax import plugins
 from hafjax.hierarchy import Hierarchy
 from hafjax.metrics import base
 from hafjax.metrics.base import Metric
-from hafjax.metrics.base import MetricError
 from hafjax.metrics.base import Scored
 from hafjax.metrics.base import Tables
-from hafjax.metrics.checks import check_finite
-from hafjax.metrics.checks import check_labels
-from hafjax.metrics.checks import check_shape
+from hafjax.metrics.checks import check_batch
+from hafjax.metrics.errors import MetricError
+from hafjax.numerics import arrays
+from hafjax.numerics import checks
 
 # Ranks that are reported where nothing else is said.
 KS = (1, 5, 10, 20, 100)
 
 # Modules of the package that are no metrics.
-_SHARED = ('base', 'checks', 'confusion', 'scores_file', 'summary')
+_SHARED = (
+  'base',
+  'checks',
+  'confusion',
+  'errors',
+  'scores_file',
+  'summary',
+)
 _PACKAGE = 'hafjax.metrics'
 
 NAMES = plugins.plugin_names(_PACKAGE, _SHARED)
@@ -179,9 +186,10 @@ def evaluate(
     MetricError: if there are no examples, shapes do not fit, a score is NaN or
       infinite, a label is no class, or a rank is below 1.
   """
-  labels = np.asarray(labels)
-  check_shape(scores, labels, hierarchy.num_classes)
-  check_labels(labels, hierarchy.num_classes)
+  labels = arrays.as_numpy(labels)
+  if not isinstance(scores, np.ndarray):  # May be memory-mapped.
+    scores = arrays.as_numpy(scores)
+  check_batch(scores, labels, hierarchy.num_classes)
   tables = MetricTables(hierarchy, distances, ks).of(
     ('ranking', 'hops', 'levels', 'calibration')
   )
@@ -193,7 +201,7 @@ def evaluate(
     mask = rows < len(labels)
     rows = np.minimum(rows, len(labels) - 1)
     batch = np.asarray(scores[rows])
-    check_finite(batch, start)
+    checks.check_scores(batch, MetricError, first=start)
     ranked = base.rank_on_host(batch)
     sums = _batch_sums(
       batch, labels[rows], placed, mask, ranked, are_probabilities

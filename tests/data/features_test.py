@@ -416,7 +416,7 @@ def test_bad_features_are_told_before_training(case, folder, tmp_path):
 
 
 def test_models_of_images_are_refused(folder, tmp_path):
-  with pytest.raises(ConfigError, match="'identity', 'mlp' for fea"):
+  with pytest.raises(ConfigError, match="'identity' or 'mlp', got 'wrn_10_1'"):
     train_and_evaluate(small_config(folder, model='wrn_10_1'), tmp_path)
 
 

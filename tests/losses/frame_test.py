@@ -180,7 +180,7 @@ def test_ranks_are_never_promoted_silently():
       "no mixing schedule 'sawtooth'; there are constant",
     ),
     (dict(name='constant', alpha=-1.0), 'alpha must be at least 0'),
-    (dict(name='cosine', period=0.0), 'period must be positive'),
+    (dict(name='cosine', period=0.0), 'period must be a positive number'),
   ],
 )
 def test_schedule_errors(options, message):

@@ -178,7 +178,7 @@ def test_all_problems_at_once():
 
 
 def test_unknown_variants_are_told():
-  with pytest.raises(ValueError, match="no variant 'x'; there are haframe, "):
+  with pytest.raises(ValueError, match="no variant 'x'; there are .*haframe, "):
     common.get_config('x')
 
 
@@ -285,7 +285,7 @@ def test_misspelt_overrides_are_all_told(words, expected):
   'given, words',
   [
     ('configs/quickstrt.py', 'no file configs/quickstrt.py'),
-    ('configs/quickstart.py:haframme', "no variant 'haframme'; there are haf"),
+    ('configs/quickstart.py:haframme', "no variant 'haframme'; there are "),
   ],
 )
 def test_configs_that_there_are_not(given, words):
