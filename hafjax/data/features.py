@@ -17,6 +17,7 @@ import pathlib
 import numpy as np
 
 from hafjax.data import splits as splits_lib
+from hafjax.data.labels import class_table
 from hafjax.files.arrays import ArrayError
 from hafjax.files.arrays import load_archive
 from hafjax.files.arrays import load_array
@@ -210,7 +211,7 @@ def _indices(file, labels, class_names, hierarchy) -> np.ndarray:
   if class_names is None:
     return labels.astype(np.int32)
   try:
-    table = splits_lib.class_table(tuple(class_names.tolist()), hierarchy)
+    table = class_table(tuple(class_names.tolist()), hierarchy)
   except splits_lib.DataError as error:
     raise splits_lib.DataError(f'{file}, class_names: {error}') from error
   return table[labels]

@@ -14,9 +14,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Integer
 import numpy as np
 
-from hafjax.frames import separation as separation_lib
 from hafjax.frames.distances import FrameError
 from hafjax.frames.distances import resolved
+from hafjax.frames.kernels import Mapping
+from hafjax.frames.kernels import tree_kernel
+from hafjax.frames.separation import check_min_similarity
+from hafjax.frames.separation import tree_separation
 from hafjax.hierarchy import Hierarchy
 from hafjax.numerics import arrays
 from hafjax.numerics import tree_sums
@@ -94,7 +97,7 @@ class TreeFrame:
     cls,
     hierarchy: Hierarchy | str | os.PathLike,
     gamma: float,
-    mapping: separation_lib.Mapping = 'exponential',
+    mapping: Mapping = 'exponential',
     min_similarity: float | None = None,
     kind: str = 'lca_height',
   ) -> 'TreeFrame':
@@ -116,10 +119,10 @@ class TreeFrame:
       raise FrameError(
         'TreeFrame needs a hierarchy: distances alone have no tree.'
       )
-    kernel = separation_lib.tree_kernel(hierarchy, gamma, mapping, kind)
-    s = separation_lib.tree_separation(kernel)
+    kernel = tree_kernel(hierarchy, gamma, mapping, kind)
+    s = tree_separation(kernel)
     if min_similarity is not None:
-      separation_lib.check_min_similarity(min_similarity, s)
+      check_min_similarity(min_similarity, s)
       s = min_similarity
     weights, total = _balance(hierarchy, kernel)
     norm2 = total / (1 - s)

@@ -12,8 +12,8 @@ import scipy.optimize
 from hafjax.frames.distances import Distances
 from hafjax.frames.distances import FrameError
 from hafjax.frames.distances import Matrix
+from hafjax.frames.kernels import Mapping
 from hafjax.frames.separation import RANK_TOLERANCE
-from hafjax.frames.separation import Mapping
 from hafjax.frames.separation import similarity
 from hafjax.numerics.arrays import ArrayLike
 from hafjax.numerics.numbers import is_int

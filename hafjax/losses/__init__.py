@@ -14,19 +14,19 @@ from hafjax.losses.hier_cos import hier_cos_level_predictions
 from hafjax.losses.hier_cos import hier_cos_loss
 from hafjax.losses.hier_cos import hier_cos_node_scores
 from hafjax.losses.hier_cos import hier_cos_scores
-from hafjax.losses.hierarchical import conditional_sigmoid_log_probs
-from hafjax.losses.hierarchical import conditional_sigmoid_loss
-from hafjax.losses.hierarchical import conditional_softmax_log_probs
-from hafjax.losses.hierarchical import conditional_softmax_loss
-from hafjax.losses.hierarchical import hace_loss
-from hafjax.losses.hierarchical import hierarchical_cross_entropy
-from hafjax.losses.hierarchical import soft_label_loss
-from hafjax.losses.hierarchical import soft_labels
-from hafjax.losses.hierarchical import soft_max_descendant_loss
-from hafjax.losses.hierarchical import soft_max_margin_loss
 from hafjax.losses.levels import flamingo_loss
 from hafjax.losses.levels import hafeature_loss
 from hafjax.losses.mixing import mixing_schedule
+from hafjax.losses.node_logits import conditional_sigmoid_log_probs
+from hafjax.losses.node_logits import conditional_sigmoid_loss
+from hafjax.losses.node_logits import conditional_softmax_log_probs
+from hafjax.losses.node_logits import conditional_softmax_loss
+from hafjax.losses.node_logits import soft_max_descendant_loss
+from hafjax.losses.node_logits import soft_max_margin_loss
+from hafjax.losses.paths import hace_loss
+from hafjax.losses.paths import hierarchical_cross_entropy
+from hafjax.losses.soft_labels import soft_label_loss
+from hafjax.losses.soft_labels import soft_labels
 from hafjax.numerics.vectors import unit
 
 __all__ = [
