@@ -9,6 +9,7 @@ import numpy as np
 
 from hafjax.decisions.nodes import class_probs
 from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import levels
 from hafjax.numerics import arrays
 from hafjax.numerics.arrays import ArrayLike
 
@@ -32,9 +33,7 @@ def coarse_labels(
   """
   if level is not None:
     return hierarchy.level_labels(level)
-  parents = hierarchy.parents[hierarchy.leaves]
-  _, first, labels = np.unique(parents, return_index=True, return_inverse=True)
-  return np.argsort(np.argsort(first)).astype(np.int32)[labels]
+  return levels.parent_labels(hierarchy)
 
 
 def hie(

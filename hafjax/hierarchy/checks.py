@@ -9,6 +9,7 @@ import numpy as np
 
 from hafjax.errors import UserError
 from hafjax.files.text import quote
+from hafjax.hierarchy import topology
 
 
 class HierarchyError(UserError):
@@ -127,3 +128,25 @@ def class_leaves(
         'class.'
       )
   return [leaf_of[name] for name in seen]
+
+
+def check_one_root(parents: np.ndarray, names: Sequence[str]) -> None:
+  """Raises HierarchyError unless there is one root, with nodes below it."""
+  roots = np.flatnonzero(parents < 0)
+  cycle = topology.cycle(parents)
+  if cycle:
+    raise HierarchyError(
+      f'parents[{cycle[0]}]: node {cycle[0]} is its own ancestor '
+      f'({chain(names[node] for node in cycle)}).'
+    )
+  if len(roots) > 1:
+    a, b = roots[:2]
+    raise HierarchyError(
+      f'parents: there are {len(roots):,} roots (-1), such as nodes {a} '
+      f'({quote(names[a])}) and {b} ({quote(names[b])}), but a '
+      'tree has one.'
+    )
+  if len(parents) == 1:
+    raise HierarchyError(
+      'parents: there are no classes, only a root; a class has a node above it.'
+    )

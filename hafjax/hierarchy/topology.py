@@ -16,6 +16,22 @@ def level_slices(sorted_depths: np.ndarray) -> list[slice]:
   return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
 
 
+def by_first_appearance(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Numbers distinct values in order of first appearance.
+
+  Args:
+    values: ints, [K].
+
+  Returns:
+    The number of each value, int32[K]; and where each number appears first,
+    int64[M], increasing.
+  """
+  _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+  ranks = np.empty(len(first), np.int32)
+  ranks[np.argsort(first)] = np.arange(len(first))
+  return ranks[inverse], np.sort(first)
+
+
 def node_depths(parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Depths in a forest, by pointer doubling: log2(depth) passes, no recursion.
 

@@ -151,7 +151,7 @@ class Hierarchy:
     """
     parents = checks.checked_parents(parents)
     names = checks.checked_names(names, len(parents))
-    _check_one_root(parents, names)
+    checks.check_one_root(parents, names)
     source = records.Listed('names')
     return assemble(records.of_nodes(parents, names, source, classes))
 
@@ -237,20 +237,19 @@ class Hierarchy:
     Raises:
       HierarchyError: there is no such level.
     """
+    self.check_level(level)
+    ancestors = np.arange(self.num_nodes, dtype=np.int32)
+    for block in self.levels[level + 1 :]:
+      ancestors[block] = ancestors[self.parents[block]]
+    return topology.by_first_appearance(ancestors[self.leaves])[0]
+
+  def check_level(self, level: int):
+    """Raises HierarchyError unless a level is a depth, 0 to `height`."""
     if not is_int(level) or not 0 <= level <= self.height:
       raise checks.HierarchyError(
         f'level must be a whole number from 0 to {self.height}, got '
         f'{quote(level)}.'
       )
-    ancestors = np.arange(self.num_nodes, dtype=np.int32)
-    for block in self.levels[level + 1 :]:
-      ancestors[block] = ancestors[self.parents[block]]
-    _, first, labels = np.unique(
-      ancestors[self.leaves], return_index=True, return_inverse=True
-    )
-    ranks = np.empty(len(first), np.int32)
-    ranks[np.argsort(first)] = np.arange(len(first))
-    return ranks[labels]
 
   def at_level(self, level: int) -> 'Hierarchy':
     """The tree cut below a depth: classes are the ancestors there.
@@ -391,25 +390,3 @@ def assemble(nodes: records.Nodes) -> Hierarchy:
     node_heights=order.heights,
     node_depths=order.depths,
   )
-
-
-def _check_one_root(parents: np.ndarray, names: Sequence[str]) -> None:
-  """Raises unless all nodes hang from one root, and it is not alone."""
-  roots = np.flatnonzero(parents < 0)
-  cycle = topology.cycle(parents)
-  if cycle:
-    raise checks.HierarchyError(
-      f'parents[{cycle[0]}]: node {cycle[0]} is its own ancestor '
-      f'({checks.chain(names[node] for node in cycle)}).'
-    )
-  if len(roots) > 1:
-    a, b = roots[:2]
-    raise checks.HierarchyError(
-      f'parents: there are {len(roots):,} roots (-1), such as nodes {a} '
-      f'({quote(names[a])}) and {b} ({quote(names[b])}), but a '
-      'tree has one.'
-    )
-  if len(parents) == 1:
-    raise checks.HierarchyError(
-      'parents: there are no classes, only a root; a class has a node above it.'
-    )

@@ -12,15 +12,15 @@ are the classes in their order.
 from collections.abc import Sequence
 import functools
 import operator
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Int32, Integer
-import numpy as np
+from jaxtyping import Array, Float, Int, Integer
 import optax
 
 from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy.levels import LevelMaps
+from hafjax.hierarchy.levels import level_maps
 from hafjax.losses import arguments
 from hafjax.losses.errors import LossError
 from hafjax.numerics import arrays
@@ -31,36 +31,6 @@ from hafjax.numerics.vectors import unit
 
 # The published code's floor on the probabilities of a mixture.
 _MIN_PROB = 1e-7
-
-
-class LevelMaps(NamedTuple):
-  """How labels of the levels 1 to H belong together.
-
-  Attributes:
-    labels: label of each class at each level, int32[H, K].
-    parents: for levels 2 to H, the label one level up of each label, int32[n_l]
-      each; of the label's own class where that class is less deep.
-  """
-
-  labels: Int32[np.ndarray, 'h k']
-  parents: tuple[Int32[np.ndarray, '_'], ...]
-
-  @property
-  def sizes(self) -> tuple[int, ...]:
-    """Labels of each level, n_1 to n_H = K."""
-    return tuple((self.labels.max(axis=1) + 1).tolist())
-
-
-def level_maps(hierarchy: Hierarchy) -> LevelMaps:
-  """The levels' labels and their parents."""
-  labels = np.stack(
-    [hierarchy.level_labels(depth + 1) for depth in range(hierarchy.height)]
-  )
-  parents = []
-  for above, here in zip(labels, labels[1:], strict=False):
-    _, first = np.unique(here, return_index=True)
-    parents.append(above[first])
-  return LevelMaps(labels, tuple(parents))
 
 
 def _checked_levels(

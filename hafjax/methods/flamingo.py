@@ -5,6 +5,7 @@
 Chang et al., "Your 'Flamingo' is My 'Bird'", CVPR 2021 (arXiv 2011.09040).
 """
 
+from hafjax.hierarchy.levels import level_maps
 from hafjax.losses import levels
 from hafjax.methods import base
 from hafjax.models import level_heads
@@ -23,4 +24,4 @@ def build(context: base.MethodContext) -> base.Method:
     del progress
     return levels.flamingo_loss(outputs.extras['level_logits'], labels, tree)
 
-  return base.Method(level_heads.Flamingo(levels.level_maps(tree).sizes), loss)
+  return base.Method(level_heads.Flamingo(level_maps(tree).sizes), loss)

@@ -5,6 +5,7 @@
 Garg, Sani and Anand, ECCV 2022 (arXiv 2207.12646).
 """
 
+from hafjax.hierarchy.levels import level_maps
 from hafjax.losses import levels
 from hafjax.methods import base
 from hafjax.models import level_heads
@@ -30,5 +31,5 @@ def build(context: base.MethodContext, *, margin: float = 3.0) -> base.Method:
       margin=margin,
     )
 
-  sizes = levels.level_maps(tree).sizes
+  sizes = level_maps(tree).sizes
   return base.Method(level_heads.LevelClassifiers(sizes), loss)

@@ -8,6 +8,8 @@ from jaxtyping import Array, Float, Int
 import numpy as np
 
 from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy.levels import class_nodes
+from hafjax.hierarchy.levels import nodes_above
 from hafjax.metrics.base import Metric
 from hafjax.metrics.checks import checked_batch
 from hafjax.numerics import tree_sums
@@ -32,14 +34,11 @@ class Levels:
 
   @classmethod
   def create(cls, tree: Hierarchy) -> 'Levels':
-    depths, numbers = tree.node_depths, np.arange(1, tree.height + 1)[:, None]
     paths = tree.path_table
     return cls(
       hierarchy=tree,
-      of_class=np.where(paths < 0, tree.leaves[:, None], paths)[:, 1:],
-      above=np.where(
-        depths == numbers, tree.parents, np.arange(tree.num_nodes)
-      ),
+      of_class=class_nodes(tree)[1:].T,
+      above=nodes_above(tree),
       lca_heights=np.where(paths < 0, 0, tree.node_heights[paths]),
     )
 

@@ -6,6 +6,7 @@ from jaxtyping import Int
 import numpy as np
 
 from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import levels
 
 # Up to here classes are named one by one.
 MAX_NAMES = 30
@@ -24,23 +25,13 @@ def tree_order(
   Returns:
     int64[K], a permutation of the class indices.
   """
-  return np.lexsort(levels(hierarchy)[::-1])
-
-
-def levels(hierarchy) -> np.ndarray:
-  """Labels of the classes at depths 0 to height, int[height + 1, K]."""
-  depths = range(hierarchy.height + 1)
-  return np.stack([hierarchy.level_labels(depth) for depth in depths])
+  return np.lexsort(levels.class_labels(hierarchy)[::-1])
 
 
 def group_names(hierarchy, level) -> list[str]:
   """Names of the nodes that stand for the groups of `level_labels(level)`."""
-  nodes = hierarchy.leaves
-  for _ in range(hierarchy.height - level):
-    deep = hierarchy.node_depths[nodes] > level
-    nodes = np.where(deep, hierarchy.parents[nodes], nodes)
-  _, first = np.unique(nodes, return_index=True)
-  return [shown(hierarchy.node_names[node]) for node in nodes[np.sort(first)]]
+  nodes = levels.label_nodes(hierarchy, level)
+  return [shown(hierarchy.node_names[node]) for node in nodes]
 
 
 def shown(name: str) -> str:

@@ -13,6 +13,7 @@ from mpl_toolkits.mplot3d import proj3d
 import numpy as np
 
 from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import levels
 from hafjax.plots import classes
 
 # Panels are squares of this many points (1/72 inch), text is this high.
@@ -132,7 +133,7 @@ def _groups(hierarchy, level, num_classes) -> tuple[np.ndarray, list[str]]:
   if hierarchy is None:
     return np.zeros(num_classes, int), []
   if level is None:
-    labels = classes.levels(hierarchy)
+    labels = levels.class_labels(hierarchy)
     level = int(np.argmax(labels.max(axis=1) > 0))
   return hierarchy.level_labels(level), classes.group_names(hierarchy, level)
 

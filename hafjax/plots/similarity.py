@@ -9,6 +9,7 @@ from matplotlib import figure as figure_lib
 import numpy as np
 
 from hafjax.hierarchy import Hierarchy
+from hafjax.hierarchy import levels
 from hafjax.plots import classes
 
 # Panels are squares of this many points (1/72 inch), text is this high.
@@ -122,7 +123,7 @@ def _visible_levels(hierarchy, order) -> dict[int, np.ndarray]:
   """
   visible = {}
   most = 0
-  for level, labels in enumerate(classes.levels(hierarchy)[:-1]):
+  for level, labels in enumerate(levels.class_labels(hierarchy)[:-1]):
     starts = 1 + np.flatnonzero(np.diff(labels[order]))
     if len(starts) > min(_PANEL / _MIN_GAP, len(order) - 2):
       break

@@ -14,6 +14,7 @@ from hafjax import methods
 from hafjax.data import load_dataset
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
+from hafjax.hierarchy.levels import level_maps
 from hafjax.losses import levels
 from hafjax.models import level_heads
 from hafjax.train import step as step_lib
@@ -43,7 +44,7 @@ class Case:
   def __init__(self, figures, name):
     self.figures, self.name = figures, name
     self.tree = load_hierarchy('cifar100')
-    maps = levels.level_maps(self.tree)
+    maps = level_maps(self.tree)
     ids = figures['tree'][:, ::-1]  # Levels 1 to 5.
     assert (ids[:, -1] == np.arange(100)).all()
     self.order = []
@@ -77,30 +78,6 @@ class Case:
       np.testing.assert_allclose(
         found[level - 1], self[f'logits{level}'][:, order], rtol=1e-9
       )
-
-
-def test_level_maps():
-  maps = levels.level_maps(RAGGED)
-  np.testing.assert_array_equal(
-    maps.labels, [[0, 1, 2, 1, 0], [0, 1, 2, 1, 3], [0, 1, 2, 3, 4]]
-  )
-  assert maps.sizes == (3, 4, 5)
-  # At the last level x, z and v stand for themselves.
-  for found, wanted in zip(
-    maps.parents, ([0, 1, 2, 0], [0, 1, 2, 1, 3]), strict=True
-  ):
-    np.testing.assert_array_equal(found, wanted)
-
-
-@hypothesis.settings(max_examples=10)
-@hypothesis.given(strategies.trees())
-def test_level_maps_lead_up_the_tree(tree):
-  maps = levels.level_maps(tree)
-  np.testing.assert_array_equal(maps.labels[-1], np.arange(tree.num_classes))
-  assert len(maps.sizes) == tree.height
-  for i, parents in enumerate(maps.parents):
-    assert parents.shape == (maps.sizes[i + 1],)
-    np.testing.assert_array_equal(parents[maps.labels[i + 1]], maps.labels[i])
 
 
 # --- Flamingo ----------------------------------------------------------------
@@ -167,7 +144,7 @@ def hafeature_terms(log_probs, y, maps, orders):
 @pytest.mark.parametrize('name', HAF_CASES)
 def test_hafeature(reference, x64, name):
   case = Case(reference('hafeature'), name)
-  maps, y = levels.level_maps(case.tree), jnp.asarray(case['y'])
+  maps, y = level_maps(case.tree), jnp.asarray(case['y'])
   orders = jnp.asarray(case['shuffle_order'], jnp.int32)
   params = {}
   for level, rows in enumerate(case.rows('W'), 1):
@@ -221,7 +198,7 @@ def test_hafeature(reference, x64, name):
 @pytest.mark.parametrize('name', HAF_CASES)
 def test_pairs_of_hafeature(reference, name):
   case = Case(reference('hafeature'), name)
-  maps = levels.level_maps(case.tree)
+  maps = level_maps(case.tree)
   for i, order in enumerate(case['shuffle_order'].astype(int)):
     counts = np.asarray(
       levels.pair_counts(maps.labels[i][case['y'][order]], 256)
@@ -243,7 +220,7 @@ def losses_of(logits, labels):
 
 def draw(tree, seed=0, batch=6, dim=5):
   rng = np.random.default_rng(seed)
-  sizes = levels.level_maps(tree).sizes
+  sizes = level_maps(tree).sizes
   logits = [2 * rng.standard_normal((batch, size)) for size in sizes]
   weights = [rng.standard_normal((size, dim)) for size in sizes]
   return logits, weights, rng.integers(0, tree.num_classes, batch)
@@ -387,7 +364,7 @@ def test_methods_train(name):
     jnp.zeros((2, *data.image_shape)),
     train=False,
   )
-  sizes = levels.level_maps(data.hierarchy).sizes
+  sizes = level_maps(data.hierarchy).sizes
   assert outputs.features.dtype == np.float32
   assert outputs.logits.shape == (2, 30)
   assert tuple(z.shape[1] for z in outputs.extras['level_logits']) == sizes
