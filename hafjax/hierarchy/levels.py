@@ -70,7 +70,7 @@ class LevelMaps(NamedTuple):
   """
 
   labels: Int32[np.ndarray, 'h k']
-  parents: tuple[Int32[np.ndarray, 'm'], ...]
+  parents: tuple[Int32[np.ndarray, '_'], ...]
 
   @property
   def sizes(self) -> tuple[int, ...]:

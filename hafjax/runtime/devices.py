@@ -39,7 +39,7 @@ class Devices:
     Args:
       axes: sizes of the mesh's axes, see `mesh.sizes`.
     """
-    return cls(mesh_lib.create(**(axes or {})))
+    return cls(mesh_lib.create_mesh(**(axes or {})))
 
   def compile(
     self,

@@ -1,12 +1,12 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Devices as a grid: examples are split along one axis, classes the other.
+"""The device mesh: one axis splits examples, the other splits classes.
 
-The backbone splits a batch over all devices. Behind it, a device has the
-examples of its row of the grid, and of the learned layers, the frame and the
-logits the columns of its own: what is normalised or summed over classes is
-summed over devices by XLA. Where the number of classes is no multiple of the
-axis, arrays are filled up with zeros between steps, and never within them.
+The backbone splits a batch over all devices. After it, a device has the
+examples of its row of the mesh, and of the learned layers, the frame and the
+logits the columns of its own: XLA inserts the sums over devices for what is
+normalized or summed over classes. Where the number of classes is not a multiple
+of the axis, arrays are padded with zeros between steps, and never within them.
 """
 
 from collections.abc import Callable
@@ -21,24 +21,24 @@ from jax.sharding import PartitionSpec
 from hafjax.errors import UserError
 
 DATA, MODEL = 'data', 'model'
-# Parameter groups that are split over the model's axis.
+# Parameter groups that are split over the model axis.
 _SPLIT = {'transformation', 'classifier'}
 
 
 class MeshError(UserError):
-  """A grid that the devices do not make up; says which would do."""
+  """Mesh shape does not match the device count."""
 
 
 def sizes(num_devices: int, data: int = -1, model: int = 1) -> tuple[int, int]:
   """Sizes of both axes.
 
   Args:
-    num_devices: that there are.
+    num_devices: of all processes.
     data: devices that a batch is split over; -1 for all that are left.
     model: devices that classes are split over.
 
   Raises:
-    MeshError: if they do not make up the devices.
+    MeshError: if their product is not the number of devices.
   """
   rows = num_devices // model if data == -1 else data
   if rows * model != num_devices:
@@ -50,8 +50,8 @@ def sizes(num_devices: int, data: int = -1, model: int = 1) -> tuple[int, int]:
   return rows, model
 
 
-def create(data: int = -1, model: int = 1) -> jax.sharding.Mesh:
-  """All devices that there are, as `sizes` says."""
+def create_mesh(data: int = -1, model: int = 1) -> jax.sharding.Mesh:
+  """All devices in a mesh of the axes (DATA, MODEL); see `sizes`."""
   return jax.make_mesh(
     sizes(jax.device_count(), data, model),
     (DATA, MODEL),
@@ -60,7 +60,7 @@ def create(data: int = -1, model: int = 1) -> jax.sharding.Mesh:
 
 
 def over_data(x):
-  """Lays examples along the data axis alone, so that classes have the other.
+  """Splits examples over the data axis; the other is left to the classes.
 
   Args:
     x: array, examples first, inside of what `device.Device` compiles; elsewhere
@@ -70,7 +70,7 @@ def over_data(x):
 
 
 def over_all(x):
-  """Lays examples over all devices, each with all classes; see `over_data`."""
+  """Splits examples over all devices, with all classes on each."""
   return _constrained(x, PartitionSpec((DATA, MODEL)))
 
 
@@ -82,11 +82,11 @@ def _constrained(x, spec: PartitionSpec):
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-  """How a state lies on the devices between steps.
+  """How a state is stored on the devices between steps.
 
   Attributes:
     shapes: of its arrays, as steps see them.
-    stored: shapes, filled up to equal parts, types and places.
+    stored: padded shapes, types and shardings.
   """
 
   shapes: object
@@ -94,7 +94,7 @@ class Layout:
 
   @classmethod
   def create(cls, make: Callable, mesh: jax.sharding.Mesh) -> 'Layout':
-    """Of the state that a function makes."""
+    """The layout of the state that a function makes."""
     shapes = jax.eval_shape(make)
     place = functools.partial(_stored, mesh=mesh)
     return cls(shapes, jax.tree_util.tree_map_with_path(place, shapes))
@@ -128,7 +128,7 @@ class Layout:
 
 
 def _stored(path, leaf, mesh) -> jax.ShapeDtypeStruct:
-  """An array's shape, filled up, its type and its place."""
+  """An array's padded shape, its type and its sharding."""
   names = {getattr(key, 'key', getattr(key, 'name', None)) for key in path}
   axis = None
   if names & _SPLIT and leaf.ndim and mesh.shape[MODEL] > 1:

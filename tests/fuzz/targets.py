@@ -27,12 +27,14 @@ import PIL.Image
 
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
+from hafjax import methods
 from hafjax.data import decode
 from hafjax.data import features
-from hafjax.data import folders
 from hafjax.data.decode import ImageDecoder
 from hafjax.data.idx import idx_splits
 from hafjax.data.labels import relabel
+from hafjax.data.sets import fgvc_aircraft
+from hafjax.data.sets import inaturalist19
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
 from hafjax.hierarchy import save_hierarchy
@@ -503,7 +505,10 @@ def _distances(suffix: str, member: bool = False) -> Target:
 
 
 def _read_embeddings(file):
-  assert devise.feature_dim(TREE, None, '', embeddings=str(file)) > 0
+  context = methods.MethodContext(
+    TREE, TREE.distances(), None, None, np.ones(TREE.num_classes, int), 0
+  )
+  assert devise.build(context, embeddings=str(file)).feature_dim > 0
 
 
 def _embeddings() -> Target:
@@ -520,10 +525,10 @@ _ANNOTATIONS = dict(
 
 
 def _read_annotations(file):
-  listing = folders.inaturalist19(str(file.parent))
+  listing = inaturalist19.list_images(str(file.parent))
   for paths, names in listing.values():
     assert len(paths) == len(names)
-  folders.inaturalist19_species(str(file.parent))
+  inaturalist19.species_names(str(file.parent))
 
 
 def _annotations() -> Target:
@@ -544,7 +549,7 @@ def _read_lists(file):
     image = file.parent / 'images' / f'{stem}.jpg'
     image.parent.mkdir(exist_ok=True)
     image.touch()
-  listing = folders.fgvc_aircraft(str(file.parent))
+  listing = fgvc_aircraft.list_images(str(file.parent))
   for paths, names in listing.values():
     assert len(paths) == len(names)
 
@@ -640,7 +645,7 @@ def _read_report(anchors, file):
   results = [run.results for run in runs]
   for split in ('val', 'test'):
     assert tables.results_table(results, split)
-    tables.selective_table(results, split)
+    tables.curve_tables(results, split)
 
 
 def _read_workdir(file):
@@ -653,7 +658,7 @@ def _read_workdir(file):
     assert isinstance(results['best_step'], int)
     for name in ('metrics', 'collapse'):
       assert all(record['step'] >= 0 for record in run.logs.read(name))
-    run.rewind_log(20)
+    run.logs.rewind(20)
   finally:
     run.close()
 
