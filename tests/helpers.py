@@ -13,10 +13,12 @@ import pytest
 
 from configs import quickstart
 from hafjax.data import load_dataset
+from hafjax.data.feed import DeviceFeed
 from hafjax.files import jsonl
 from hafjax.runs.record import describe
 from hafjax.runs.workdir import Workdir
 from hafjax.runtime import progress
+from hafjax.runtime.devices import Devices
 from hafjax.train.config import identity
 from hafjax.train.session import Session
 from hafjax.train.setup import Setup
@@ -49,6 +51,11 @@ def environment(num_devices):
   flags = os.environ.get('XLA_FLAGS', '')
   flags += f' --xla_force_host_platform_device_count={num_devices}'
   return os.environ | dict(XLA_FLAGS=flags, JAX_PLATFORMS='cpu')
+
+
+def feed_of(data, devices=None):
+  """Batches of data on devices; by default on all of them."""
+  return DeviceFeed(data, devices or Devices.create())
 
 
 def restored(config, folder, best=False):

@@ -23,8 +23,8 @@ import PIL.Image
 
 from hafjax.data import decode
 from hafjax.data import sampling
-from hafjax.data import splits as splits_lib
 from hafjax.data.decode import ImageDecoder
+from hafjax.data.splits import Arrays
 from hafjax.runs import tables
 
 NUM_IMAGES, BATCH, SIZE = 512, 64, 224
@@ -59,7 +59,11 @@ def ours(files, workers: int):
 
   def batches():
     # Without end, as training has them: starting up is not counted.
-    return iter(sampling.training_batches(split, BATCH, 0, 0, 10**6, workers))
+    return iter(
+      sampling.training_batches(
+        split, BATCH, 0, 0, 10**6, np.arange(BATCH), workers
+      )
+    )
 
   return batches
 
@@ -139,9 +143,11 @@ def gathered(passes: int) -> dict[str, float]:
   }
   best = {}
   for name, array in splits.items():
-    split = splits_lib.Arrays(array, np.zeros(len(array), np.int32))
+    split = Arrays(array, np.zeros(len(array), np.int32))
     for _ in range(passes):
-      batches = iter(sampling.training_batches(split, 256, 0, 0, 10**6))
+      batches = iter(
+        sampling.training_batches(split, 256, 0, 0, 10**6, np.arange(256))
+      )
       for _ in range(10):
         next(batches)
       began = time.perf_counter()

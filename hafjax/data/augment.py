@@ -8,13 +8,13 @@ from jaxtyping import Array, Float, UInt8
 
 
 def zero_pad(images, image_size: int):
-  """Centres images in a black square of `image_size` pixels."""
+  """Centers images in a black square of `image_size` pixels."""
   before = (image_size - images.shape[1]) // 2
   after = image_size - images.shape[1] - before
   return jnp.pad(images, ((0, 0), (before, after), (before, after), (0, 0)))
 
 
-def normalise(
+def normalize(
   images: UInt8[Array, 'b h w c'],
   mean: tuple[float, ...],
   std: tuple[float, ...],
@@ -65,7 +65,7 @@ def crop_and_flip(
   return images
 
 
-def standardise(
+def standardize(
   features: Float[Array, 'b d'],
   mean: Float[Array, 'd'],
   std: Float[Array, 'd'],

@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The data set of a run: its splits, classes and preprocessing."""
+"""The data of a run: its hierarchy, its splits, and what inputs go through."""
 
 from collections.abc import Mapping, Sequence
 import dataclasses
@@ -8,21 +8,18 @@ import dataclasses
 import numpy as np
 
 from hafjax import frames
-from hafjax import plugins
 from hafjax.data import augment
 from hafjax.data import decode
 from hafjax.data import features
 from hafjax.data import imbalance
-from hafjax.data.spec import Spec
-from hafjax.data.splits import DataError
+from hafjax.data import specs
+from hafjax.data.errors import DataError
+from hafjax.data.specs import Spec
 from hafjax.data.splits import Split
 from hafjax.data.splits import hold_out
 from hafjax.hierarchy import KINDS
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
-
-# A module a data set.
-_SETS = 'hafjax.data.sets'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,15 +30,15 @@ class DataSet:
     hierarchy: the tree; labels are indices into its `class_names`.
     distances: [K, K] between classes: int32, the hierarchy's, or float64, the
       user's own.
-    kind: of the hierarchy's distances, see `Hierarchy.distances`; None where
-      they are the user's own.
-    splits: `sources.Arrays` or `images.Files` by name: 'train', 'val', 'test'.
+    kind: which of the hierarchy's distances, see `Hierarchy.distances`; None
+      where they are the user's own.
+    splits: by name: 'train', 'val', 'test'.
     image_shape: (h, w, c) as the network sees it; (d,) of features.
     mean: per channel, of pixels in [0, 1]; of features, per dimension.
-    std: per channel.
-    crop_padding: see `spec.Spec`.
-    flip: see `spec.Spec`.
-    crop_border: see `spec.Spec`.
+    std: standard deviation, likewise.
+    crop_padding: see `Spec`.
+    flip: see `Spec`.
+    crop_border: see `Spec`.
     workers: processes that make batches on the host; 0 for threads.
   """
 
@@ -58,7 +55,7 @@ class DataSet:
   workers: int = 0
 
   def at_level(self, level: int) -> 'DataSet':
-    """The same images, labelled by the ancestors of their classes at a depth.
+    """The same images, labeled by the ancestors of their classes at a depth.
 
     Raises:
       DataError: if distances are the user's own, which say nothing of these.
@@ -76,7 +73,7 @@ class DataSet:
       hierarchy=tree,
       distances=tree.distances(self.kind),
       splits={
-        name: dataclasses.replace(split, labels=labels[split.labels])
+        name: split.with_labels(labels[split.labels])
         for name, split in self.splits.items()
       },
     )
@@ -87,19 +84,19 @@ class DataSet:
     The first ones of every class stay; other splits are as they were.
 
     Raises:
-      DataError: if there are not as many.
+      DataError: if there are fewer than that.
     """
     train = self.splits['train']
     available = np.bincount(train.labels, minlength=self.hierarchy.num_classes)
-    wanted = imbalance.class_counts(available, counts, factor)
-    if (wanted == available).all():
+    counts = imbalance.class_counts(available, counts, factor)
+    if (counts == available).all():
       return self
-    chosen = imbalance.first_of_each(train.labels, wanted)
+    chosen = imbalance.first_of_each(train.labels, counts)
     splits = self.splits | dict(train=train.take(chosen))
     return dataclasses.replace(self, splits=splits)
 
   def decoded(self, config: Mapping) -> 'DataSet':
-    """With splits of files that are small enough decoded, once for all.
+    """With the splits of image files decoded once for all, if they are small.
 
     Args:
       config: the group `input`, see `configs/common.py`.
@@ -107,50 +104,39 @@ class DataSet:
     Raises:
       DataError: if an image cannot be read, or the result cannot be kept.
     """
-    small = {
+    files = {
       name: split
       for name, split in self.splits.items()
       if isinstance(split, decode.Files)
       and not split.are_streams
-      and not (name == 'train' and split.how.random_crop)
+      and not (name == 'train' and split.decoder.random_crop)
     }
     limit = config.get('memory_gib', 0) * 2**30
-    if sum(split.nbytes for split in small.values()) > limit:
+    if sum(split.nbytes for split in files.values()) > limit:
       return self
     folder = decode.cache_folder(config.get('cache_dir', ''))
     splits = self.splits | {
-      name: decode.decoded(split, folder, name) for name, split in small.items()
+      name: decode.decoded(split, folder, name) for name, split in files.items()
     }
     return dataclasses.replace(self, splits=splits)
 
   def preprocess(self, images, key=None):
-    """Examples to what the network sees; images augmented if there is a key."""
+    """Examples to network inputs; images are augmented if there is a key."""
     if images.ndim == 2:
-      return augment.standardise(images, self.mean, self.std)
+      return augment.standardize(images, self.mean, self.std)
     images = augment.zero_pad(images, self.image_shape[0])
     if key is not None:
       images = augment.crop_and_flip(
         images, key, self.crop_padding, self.flip, self.crop_border
       )
-    return augment.normalise(images, self.mean, self.std)
+    return augment.normalize(images, self.mean, self.std)
 
 
-def names() -> tuple[str, ...]:
-  """Names of the data sets that come with hafjax."""
-  return plugins.plugin_names(_SETS)
-
-
-def spec(name: str) -> Spec:
-  """The spec of a data set, by its name or the dotted name of a module.
-
-  Raises:
-    PluginError: if there is none.
-  """
-  return plugins.plugin(_SETS, name, 'data set').SPEC
+# --- From a config ------------------------------------------------------------
 
 
 def load_dataset(config) -> DataSet:
-  """Reads the data set that a config names, see `listed`, and decodes it."""
+  """Reads the data set that a config names and decodes its images."""
   return open_dataset(config).decoded(config.get('input', {}))
 
 
@@ -162,28 +148,15 @@ def open_dataset(config) -> DataSet:
       group that the data set has of its own.
 
   Raises:
-    DataError: if the data cannot be had, or does not fit the hierarchy.
+    PluginError: if there is no such data set.
+    DataError: if the data cannot be read, or does not fit the hierarchy.
     HierarchyError: if the hierarchy's file is bad.
     FrameError: if a file of distances is bad.
   """
-  own = spec(config.dataset)
-  hierarchy = _hierarchy(config, own)
-  splits = dict(own.read(hierarchy, config))
-  if 'val' not in splits:
-    splits['train'], splits['val'] = hold_out(
-      splits['train'], own.val_per_class
-    )
-  if not len(splits['val']):
-    raise DataError(
-      'Nothing is left to validate on, for no class has a second training '
-      'example: give a val split, or more examples.'
-    )
-  kind = config.distance or own.distance
-  if kind in KINDS:
-    distances = hierarchy.distances(kind)
-  else:
-    distances = frames.load_distances(kind, hierarchy.class_names)
-    kind = None
+  spec = specs.spec(config.dataset)
+  hierarchy = _hierarchy(config, spec)
+  splits = _splits(config, spec, hierarchy)
+  distances, kind = _distances(config, spec, hierarchy)
   data = DataSet(
     hierarchy=hierarchy,
     distances=distances,
@@ -192,24 +165,24 @@ def open_dataset(config) -> DataSet:
     image_shape=_network_shape(config, splits['train']),
     mean=(),
     std=(),
-    crop_padding=_given(config.crop_padding, own.crop_padding),
-    flip=_given(config.flip, own.flip),
-    crop_border=own.crop_border,
+    crop_padding=_or_default(config.crop_padding, spec.crop_padding),
+    flip=_or_default(config.flip, spec.flip),
+    crop_border=spec.crop_border,
     workers=config.get('input', {}).get('workers', 0),
   )
   if config.level is not None:
     data = data.at_level(config.level)
   data = data.thinned(**config.imbalance)
-  # Of features, of those that are left to train on.
-  mean, std = _statistics(config, own, data.splits['train'])
+  # Of features, over the examples that are left to train on.
+  mean, std = _statistics(config, spec, data.splits['train'])
   return dataclasses.replace(data, mean=mean, std=std)
 
 
-def _given(value, default):
+def _or_default(value, default):
   return default if value is None else value
 
 
-def _hierarchy(config, spec) -> Hierarchy:
+def _hierarchy(config, spec: Spec) -> Hierarchy:
   name = config.hierarchy or spec.hierarchy
   if name:
     return load_hierarchy(name)
@@ -219,6 +192,28 @@ def _hierarchy(config, spec) -> Hierarchy:
     f'The hierarchy of {config.dataset} does not come with hafjax: name its '
     'file by --config.hierarchy.'
   )
+
+
+def _splits(config, spec: Spec, hierarchy: Hierarchy) -> dict[str, Split]:
+  """All three splits; validation is held out where there is none."""
+  splits = dict(spec.read(hierarchy, config))
+  if 'val' not in splits:
+    train, val = hold_out(splits['train'], spec.val_per_class)
+    splits |= dict(train=train, val=val)
+  if not len(splits['val']):
+    raise DataError(
+      'Nothing is left to validate on, for no class has a second training '
+      'example: give a val split, or more examples.'
+    )
+  return splits
+
+
+def _distances(config, spec: Spec, hierarchy: Hierarchy):
+  """Distances of classes, and which of the hierarchy's, None for a file's."""
+  kind = config.distance or spec.distance
+  if kind in KINDS:
+    return hierarchy.distances(kind), kind
+  return frames.load_distances(kind, hierarchy.class_names), None
 
 
 def _network_shape(config, split: Split) -> tuple[int, ...]:
@@ -235,24 +230,28 @@ def _network_shape(config, split: Split) -> tuple[int, ...]:
   return size, size, channels
 
 
-def _statistics(config, spec, train: Split):
-  """Mean and standard deviation that inputs are standardised by."""
+def _statistics(config, spec: Spec, train: Split):
+  """Mean and standard deviation that inputs are standardized by."""
   if len(train.example_shape) == 1:
-    if config.features.standardise:
+    if spec.options(config).get('standardise', True):
       return features.statistics(train)
     width = train.example_shape[0]
     return np.zeros(width, np.float32), np.ones(width, np.float32)
-  found = []
-  for name in ('mean', 'std'):
-    values = tuple(_given(config.get(name), getattr(spec, name)))
-    channels = train.example_shape[2]
-    if len(values) == 3 and channels == 1:
-      # Of grey images, what colours have on average.
-      values = (sum(values) / 3,)
-    if len(values) != channels:
-      raise DataError(
-        f'config.{name} must have a number for each of the {channels} channels '
-        f'of the images, got {values}.'
-      )
-    found.append(values)
-  return tuple(found)
+  return tuple(
+    _per_channel(name, config, spec, train.example_shape[2])
+    for name in ('mean', 'std')
+  )
+
+
+def _per_channel(name, config, spec: Spec, channels: int) -> tuple[float, ...]:
+  """The config's or the data set's 'mean' or 'std'."""
+  values = tuple(_or_default(config.get(name), getattr(spec, name)))
+  if len(values) == 3 and channels == 1:
+    # Of gray images, the average over the color channels.
+    values = (sum(values) / 3,)
+  if len(values) != channels:
+    raise DataError(
+      f'config.{name} must have a number for each of the {channels} channels '
+      f'of the images, got {values}.'
+    )
+  return values

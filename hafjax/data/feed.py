@@ -8,116 +8,109 @@ import jax
 import numpy as np
 
 from hafjax.data import sampling
+from hafjax.data import splits
 from hafjax.data.dataset import DataSet
-from hafjax.data.splits import Arrays
-from hafjax.data.splits import Split
 from hafjax.runtime.devices import Devices
-from hafjax.runtime.devices import array_from_blocks
 
-# Splits of up to so much are kept on each device; larger ones, and those that
-# are decoded as they are needed, come from the host batch by batch.
+# Splits of up to so many bytes are kept on each device; larger ones, and those
+# that are decoded when they are needed, come from the host batch by batch.
 RESIDENT_BYTES = 2 * 2**30
 
 
 class DeviceFeed:
-  """Batches of a data set's splits, sharded over the devices.
+  """Puts the batches of a data set onto devices.
 
-  Small splits are placed on the devices whole, when they are first used.
+  Attributes:
+    data: what batches are made of.
+    devices: where they go.
   """
 
   def __init__(self, data: DataSet, devices: Devices):
-    self._data, self._devices = data, devices
-    self._arrays = {}
-    self._gathered = jax.jit(self._gather, out_shardings=devices.batch)
-
-  def source(self, split: str) -> tuple[jax.Array, jax.Array]:
-    """A split's images and labels: arguments, so as not to be compiled in."""
-    if split not in self._arrays:
-      arrays = self._data.splits[split]
-      everything = arrays.batch(slice(None))
-      self._arrays[split] = self._devices.put((everything, arrays.labels))
-    return self._arrays[split]
+    self.data, self.devices = data, devices
+    self._sources = {}
+    self._gather = jax.jit(self.gather, out_shardings=devices.batch)
 
   def training_batches(
     self, batch_size: int, seed: int, start: int, stop: int
-  ) -> Iterator:
+  ) -> Iterator[tuple[jax.Array, jax.Array]]:
     """Yields (images, labels) of the steps start, ..., stop - 1.
 
-    A function of the arguments alone, which is why a resumed run needs no
+    They depend on the arguments alone, which is why a resumed run needs no
     iterator state.
     """
-    split = self._data.splits['train']
-    if not self._fits(split):
-      rows = self._rows(batch_size)
+    split = self.data.splits['train']
+    if not self._is_resident(split):
+      rows = self.devices.local_rows(batch_size)
       batches = sampling.training_batches(
-        split, batch_size, seed, start, stop, rows, self._data.workers
+        split, batch_size, seed, start, stop, rows, self.data.workers
       )
-      yield from self._ahead(batches, batch_size, rows)
+      yield from self._transfer(batches, batch_size, rows)
       return
     source = self.source('train')
     order = sampling.training_order(len(split), batch_size, seed)
     for step in range(start, stop):
-      indices = self._devices.put(order[step].astype(np.int32), sharded=True)
-      yield self._gathered(source, indices)
+      indices = order[step].astype(np.int32)
+      yield self._gather(source, self.devices.put(indices, self.devices.batch))
 
-  def batches(self, split: str, batch_size: int) -> Iterator:
+  def batches(
+    self, split: str, batch_size: int
+  ) -> Iterator[tuple[jax.Array, jax.Array, jax.Array]]:
     """Yields (images, labels, mask) that cover a split, every example once.
 
-    Gathered before they are measured, so that what measures them is compiled
-    once and not for each size of a split.
+    They are gathered by a program of their own, so that what evaluates them is
+    compiled once and not for each size of a split.
     """
-    examples = self._data.splits[split]
-    if not self._fits(examples):
-      rows = self._rows(batch_size)
+    examples = self.data.splits[split]
+    if not self._is_resident(examples):
+      rows = self.devices.local_rows(batch_size)
       batches = sampling.measured_batches(
-        examples, batch_size, rows, self._data.workers
+        examples, batch_size, rows, self.data.workers
       )
-      yield from self._ahead(batches, batch_size, rows)
+      yield from self._transfer(batches, batch_size, rows)
       return
     source = self.source(split)
     for batch in sampling.evaluation_batches(len(examples), batch_size):
-      indices, mask = self._devices.put(batch, sharded=True)
-      yield *self._gathered(source, indices), mask
+      indices, mask = self.devices.put(batch, self.devices.batch)
+      yield *self._gather(source, indices), mask
 
-  def _fits(self, split: Split) -> bool:
-    """Whether a split is kept on the devices, whole."""
-    return isinstance(split, Arrays) and split.nbytes <= RESIDENT_BYTES
+  def source(self, split: str) -> tuple[jax.Array, jax.Array]:
+    """A whole split on the devices, (images, labels).
 
-  def _ahead(self, batches: Iterator, batch_size: int, rows) -> Iterator:
-    """Batches from the host, each on its way while the last is used.
+    An argument of what is compiled, so as not to become a constant of it.
+    """
+    if split not in self._sources:
+      arrays = self.data.splits[split]
+      images = arrays.batch(slice(None))
+      self._sources[split] = self.devices.put((images, arrays.labels))
+    return self._sources[split]
+
+  def gather(self, source: tuple[jax.Array, jax.Array], indices: jax.Array):
+    """(images, labels) of a batch; for use in what is compiled."""
+    batch = (source[0][indices], source[1][indices])
+    return jax.lax.with_sharding_constraint(batch, self.devices.batch)
+
+  def _is_resident(self, split: splits.Split) -> bool:
+    """Whether a split is kept on the devices as a whole."""
+    return isinstance(split, splits.Arrays) and split.nbytes <= RESIDENT_BYTES
+
+  def _transfer(self, batches, batch_size: int, rows: np.ndarray) -> Iterator:
+    """Batches from the host, each transferred while the one before is used.
 
     Args:
-      batches: of tuples of arrays, each the `rows` of a batch.
+      batches: tuples of arrays, each the `rows` of a batch.
       batch_size: of the whole batch.
-      rows: this process's.
+      rows: those of this process.
     """
-
-    def place(part):
-      def block(index):
-        first, last, _ = index[0].indices(batch_size)
-        return part[np.searchsorted(rows, first) : np.searchsorted(rows, last)]
-
-      return array_from_blocks(
-        (batch_size, *part.shape[1:]), self._devices.batch, block
-      )
-
     coming = None
-    for batch in batches:
-      batch, coming = coming, tuple(place(np.asarray(part)) for part in batch)
+    for parts in batches:
+      batch, coming = (
+        coming,
+        tuple(
+          self.devices.put_rows(np.asarray(part), rows, batch_size)
+          for part in parts
+        ),
+      )
       if batch is not None:
         yield batch
     if coming is not None:
       yield coming
-
-  def _rows(self, batch_size: int) -> np.ndarray:
-    """The places in a batch that are on this process's devices, sorted."""
-    places = np.arange(batch_size)
-    blocks = self._devices.batch.addressable_devices_indices_map(
-      (batch_size,)
-    ).values()
-    return np.unique(np.concatenate([places[block] for block in blocks]))
-
-  def _gather(self, source, indices):
-    """Images and labels of a batch, compiled."""
-    batch = (source[0][indices], source[1][indices])
-    return jax.lax.with_sharding_constraint(batch, self._devices.batch)

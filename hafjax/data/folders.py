@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Folders of images: what the layouts of data sets share."""
+"""Images in folders: what the layouts of several data sets share."""
 
 from collections.abc import Iterable, Mapping
 import os
@@ -11,9 +11,8 @@ import numpy as np
 
 from hafjax.data import decode
 from hafjax.data.decode import ImageDecoder
+from hafjax.data.errors import DataError
 from hafjax.data.labels import class_table
-from hafjax.data.splits import DataError
-from hafjax.files import jsonl
 from hafjax.files.text import describe_error
 from hafjax.files.text import quote_some
 from hafjax.files.text import shorten
@@ -25,10 +24,10 @@ SPLITS = ('train', 'val', 'test')
 Listing = dict[str, tuple[list[str], list[str]]]
 
 
-def labelled(
+def labeled(
   listing: Listing,
   hierarchy: Hierarchy,
-  how: ImageDecoder,
+  decoder: ImageDecoder,
   spellings: Iterable[Mapping[str, str]] = (),
 ) -> dict[str, decode.Files]:
   """Splits of files with labels in the hierarchy's class order.
@@ -36,77 +35,91 @@ def labelled(
   Args:
     listing: by split; only the training split's images are cropped at random.
     hierarchy: whose classes are those of the training split.
-    how: images are read.
+    decoder: how images are read.
     spellings: other names that a hierarchy may have for the classes, each by
       the name in the listing.
 
   Raises:
     DataError: if classes and hierarchy differ.
   """
+  listing = _respelled(listing, hierarchy, spellings)
   class_names = sorted(set(listing['train'][1]))
-  for spelling in spellings:
-    respelt = {name: spelling.get(name, name) for name in class_names}
-    if set(respelt.values()) == set(hierarchy.class_names):
-      listing = {
-        split: (files, [respelt.get(name, name) for name in names])
-        for split, (files, names) in listing.items()
-      }
-      class_names = [respelt[name] for name in class_names]
-      break
   table = class_table(tuple(class_names), hierarchy)
   position = dict(zip(class_names, table.tolist(), strict=True))
   splits = {}
   for split, (files, names) in listing.items():
-    strange = sorted(set(names) - position.keys())
-    if strange:
+    unknown = sorted(set(names) - position.keys())
+    if unknown:
       raise DataError(
-        f'The {split} split has classes that the training split has not: '
-        f'{quote_some(sorted(strange))}.'
+        f'The {split} split has classes that the training split does not have: '
+        f'{quote_some(unknown)}.'
       )
     if absent := sorted(position.keys() - set(names)):
       logging.warning(
-        'The %s split has no image of %s.', split, quote_some(sorted(absent))
+        'The %s split has no image of %s.', split, quote_some(absent)
       )
     labels = np.array([position[name] for name in names], np.int32)
     # A byte a character: a million paths as Python strings would be copied to
     # every process.
     paths = np.array([os.fsencode(file) for file in files])
-    splits[split] = decode.Files(paths, labels, how)
+    splits[split] = decode.Files(paths, labels, decoder)
   return splits
 
 
-def root_of(config_folder: str, what: str) -> pathlib.Path:
+def _respelled(listing, hierarchy, spellings) -> Listing:
+  """With class names as in the first spelling that fits the hierarchy."""
+  class_names = sorted(set(listing['train'][1]))
+  for spelling in spellings:
+    respelled = {name: spelling.get(name, name) for name in class_names}
+    if set(respelled.values()) == set(hierarchy.class_names):
+      return {
+        split: (files, [respelled.get(name, name) for name in names])
+        for split, (files, names) in listing.items()
+      }
+  return listing
+
+
+def root_of(config_folder: str, dataset: str) -> pathlib.Path:
   """The folder that a data set is read from.
 
   Raises:
-    DataError: if there is none.
+    DataError: if it does not exist.
   """
   folder = pathlib.Path(config_folder)
   if not config_folder or not folder.is_dir():
     raise DataError(
-      f'{what} is read from a folder: name one that there is by '
+      f'{dataset} is read from a folder: name one that exists by '
       f'--config.data_dir (got {config_folder!r}).'
     )
   return folder
 
 
 def read_lines(file: pathlib.Path) -> list[str]:
+  """The lines of a list, stripped, without blank ones.
+
+  Raises:
+    DataError: if it cannot be read.
+  """
   try:
     lines = file.read_text(encoding='utf-8').splitlines()
   except (OSError, UnicodeDecodeError) as error:
-    raise DataError(
-      f'{file} cannot be read: {describe_error(error)}.'
-    ) from error
+    raise DataError(f'{file} cannot be read: {describe_error(error)}.') from (
+      error
+    )
   return [line.strip() for line in lines if line.strip()]
 
 
-def check_files_exist(files: list[str], file: pathlib.Path):
+def check_exist(files: list[str], file: pathlib.Path):
+  """Raises DataError if images that a file lists do not exist."""
   missing = [name for name in files if not os.path.exists(name)]
   if missing:
     raise DataError(
-      f'{file} lists {len(files):,} images, and {len(missing):,} of them are '
-      f'not there, {shorten(missing[0], 300)} for one.'
+      f'{file} lists {len(files):,} images, and {len(missing):,} of them do '
+      f'not exist, for example {shorten(missing[0], 300)}.'
     )
+
+
+# --- Published lists of image names -------------------------------------------
 
 
 def listed_images(root: pathlib.Path, folder: pathlib.Path) -> Listing:
@@ -129,32 +142,33 @@ def listed_images(root: pathlib.Path, folder: pathlib.Path) -> Listing:
       f'{root} has no folder {folder.name}: unpack there the split lists of '
       'https://github.com/fiveai/making-better-mistakes (dataset_splits).'
     )
-  there = _files_below(root)
-  listing = {}
-  for split in SPLITS:
-    lists_of_split = sorted((folder / split).glob('*.txt'))
-    if not lists_of_split:
-      raise DataError(f'{folder / split} has no lists CLASS.txt.')
-    files, names, missing = [], [], []
-    for file in lists_of_split:
-      for line in read_lines(file):
-        path = there.get(os.path.basename(line))
-        if path is None:
-          missing.append(f'{line} of {file.name}')
-          continue
-        files.append(path)
-        names.append(file.stem)
-    if missing:
-      raise DataError(
-        f'{len(missing):,} of {len(missing) + len(files):,} images that '
-        f'{folder / split} lists are nowhere below {root}: '
-        f'{quote_some(sorted(missing))}.'
-      )
-    listing[split] = files, names
-  return listing
+  paths = _images_below(root)
+  return {split: _listed_split(root, folder / split, paths) for split in SPLITS}
 
 
-def _files_below(root: pathlib.Path) -> dict[str, str]:
+def _listed_split(root, folder, paths) -> tuple[list[str], list[str]]:
+  """Files and class names of a split, from a folder of lists CLASS.txt."""
+  lists = sorted(folder.glob('*.txt'))
+  if not lists:
+    raise DataError(f'{folder} has no lists CLASS.txt.')
+  files, names, missing = [], [], []
+  for file in lists:
+    for line in read_lines(file):
+      path = paths.get(os.path.basename(line))
+      if path is None:
+        missing.append(f'{line} of {file.name}')
+        continue
+      files.append(path)
+      names.append(file.stem)
+  if missing:
+    raise DataError(
+      f'{len(missing):,} of {len(missing) + len(files):,} images that {folder} '
+      f'lists are nowhere below {root}: {quote_some(sorted(missing))}.'
+    )
+  return files, names
+
+
+def _images_below(root: pathlib.Path) -> dict[str, str]:
   """Paths of all images by the name of the file."""
   return {
     name: os.path.join(folder, name)
@@ -162,12 +176,3 @@ def _files_below(root: pathlib.Path) -> dict[str, str]:
     for name in names
     if name.lower().endswith(decode.SUFFIXES)
   }
-
-
-def read_json(file: pathlib.Path):
-  try:
-    return jsonl.read(file)
-  except (OSError, jsonl.JsonError) as error:
-    raise DataError(
-      f'{file} cannot be read: {describe_error(error)}.'
-    ) from error

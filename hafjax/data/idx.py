@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""IDX files, the format of MNIST."""
+"""IDX files, the format of MNIST and Fashion-MNIST."""
 
 import gzip
 import math
@@ -11,13 +11,14 @@ import zlib
 
 import numpy as np
 
+from hafjax.data.errors import DataError
 from hafjax.data.splits import Arrays
-from hafjax.data.splits import DataError
 from hafjax.files.arrays import MOST_PER_BYTE
 from hafjax.files.text import describe_error
 from hafjax.files.text import quote
 
-_IDX_UINT8 = 0x08
+# The type code of unsigned bytes in a header.
+_UINT8 = 0x08
 
 
 def read_idx(file: str | pathlib.Path) -> np.ndarray:
@@ -36,7 +37,7 @@ def read_idx(file: str | pathlib.Path) -> np.ndarray:
   opener = gzip.open if file.suffix == '.gz' else open
   try:
     with opener(file, 'rb') as stream:
-      shape = _idx_shape(file, stream)
+      shape = _shape(file, stream)
       expected = math.prod(shape)
       # No more than can come of the file, whatever its header says.
       most = MOST_PER_BYTE * file.stat().st_size
@@ -49,17 +50,17 @@ def read_idx(file: str | pathlib.Path) -> np.ndarray:
     found = f'{len(content):,} bytes follow'
     if len(content) > expected:
       found = 'more bytes follow'
-    raise _damaged_idx(file, shape, found)
+    raise _damaged(file, shape, found)
   try:
     return np.frombuffer(content, np.uint8).reshape(shape)
   except ValueError as error:  # Of too many axes, or of overflowing ones.
-    raise _damaged_idx(file, shape, 'no array is so') from error
+    raise _damaged(file, shape, 'no array is so') from error
 
 
-def _idx_shape(file: pathlib.Path, stream: IO[bytes]) -> tuple[int, ...]:
+def _shape(file: pathlib.Path, stream: IO[bytes]) -> tuple[int, ...]:
   """Reads the header of an IDX file."""
   start = stream.read(4)
-  if len(start) < 4 or start[:3] != bytes([0, 0, _IDX_UINT8]) or not start[3]:
+  if len(start) < 4 or start[:3] != bytes([0, 0, _UINT8]) or not start[3]:
     raise DataError(f'{file} is not an IDX file of unsigned bytes.')
   rank = start[3]
   sizes = stream.read(4 * rank)
@@ -68,20 +69,20 @@ def _idx_shape(file: pathlib.Path, stream: IO[bytes]) -> tuple[int, ...]:
   return struct.unpack(f'>{rank}I', sizes)
 
 
-def _damaged_idx(file, shape, found: str) -> DataError:
+def _damaged(file, shape, found: str) -> DataError:
   return DataError(
     f'{file} is truncated or damaged: its header announces shape '
     f'{quote(shape)}, but {found}.'
   )
 
 
-def _idx_file(folder: pathlib.Path, name: str) -> pathlib.Path:
+def _file_of(folder: pathlib.Path, name: str) -> pathlib.Path:
   zipped = folder / f'{name}.gz'
   return zipped if zipped.exists() else folder / name
 
 
 def has_idx(folder: str | pathlib.Path) -> bool:
-  return _idx_file(pathlib.Path(folder), 'train-images-idx3-ubyte').exists()
+  return _file_of(pathlib.Path(folder), 'train-images-idx3-ubyte').exists()
 
 
 def idx_splits(
@@ -96,8 +97,8 @@ def idx_splits(
   folder = pathlib.Path(folder)
   splits = {}
   for split, prefix in (('train', 'train'), ('test', 't10k')):
-    image_file = _idx_file(folder, f'{prefix}-images-idx3-ubyte')
-    label_file = _idx_file(folder, f'{prefix}-labels-idx1-ubyte')
+    image_file = _file_of(folder, f'{prefix}-images-idx3-ubyte')
+    label_file = _file_of(folder, f'{prefix}-labels-idx1-ubyte')
     images, labels = read_idx(image_file), read_idx(label_file)
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
       raise DataError(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jaxtyping import Int
 import numpy as np
 
-from hafjax.data import splits
+from hafjax.data.errors import DataError
 
 
 def class_counts(
@@ -19,7 +19,7 @@ def class_counts(
 
   Args:
     available: how many there are.
-    counts: wanted ones; () for none in particular.
+    counts: how many are left; () where `factor` says it.
     factor: of the first class's count over the last one's in a long tail that
       falls exponentially from class to class, in the hierarchy's order; the
       first has as many as the smallest class has now (Cui et al., CVPR 2019,
@@ -36,26 +36,26 @@ def class_counts(
     if factor == 1:
       return available
     fractions = np.arange(len(available)) / max(len(available) - 1, 1)
-    wanted = np.floor(available.min() * factor**-fractions + 1e-9).astype(int)
-    if wanted.min() < 1:
-      raise splits.DataError(
+    tail = np.floor(available.min() * factor**-fractions + 1e-9).astype(int)
+    if tail.min() < 1:
+      raise DataError(
         f'config.imbalance.factor={factor:g} would leave no training example '
         f'of the last class, for the first has {available.min()}: lower it.'
       )
-    return wanted
+    return tail
   if len(counts) != len(available):
-    raise splits.DataError(
+    raise DataError(
       f'config.imbalance.counts has {len(counts)} entries and the hierarchy '
       f'{len(available)} classes: give one count a class.'
     )
-  wanted = np.asarray(counts, int)
-  if (lacking := np.flatnonzero(wanted > available)).size:
-    label = lacking[0]
-    raise splits.DataError(
-      f'config.imbalance.counts wants {wanted[label]} training examples of '
+  counts = np.asarray(counts, int)
+  if (too_few := np.flatnonzero(available < counts)).size:
+    label = too_few[0]
+    raise DataError(
+      f'config.imbalance.counts wants {counts[label]} training examples of '
       f'class {label}, which has {available[label]}.'
     )
-  return wanted
+  return counts
 
 
 def first_of_each(

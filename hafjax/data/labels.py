@@ -1,33 +1,21 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Labels in the order of a hierarchy's classes."""
+"""Labels: from the class order of the data to that of the hierarchy."""
 
-import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 
-from hafjax.data.splits import DataError
+from hafjax.data.errors import DataError
 from hafjax.data.splits import Split
 from hafjax.files.text import quote_some
 from hafjax.hierarchy import Hierarchy
 
 
-def name_differences(found, expected) -> str:
-  differences = [
-    f'{what} {quote_some(sorted(names))}'
-    for what, names in (
-      ('only in the data:', set(found) - set(expected)),
-      ('only in the hierarchy:', set(expected) - set(found)),
-    )
-    if names
-  ]
-  return f'{"; ".join(differences) or "the same names in another order"}.'
-
-
 def class_table(
   class_names: tuple[str, ...], hierarchy: Hierarchy
 ) -> np.ndarray:
-  """Of each class of the data, its index in the hierarchy; int32[K].
+  """Index in the hierarchy of each class of the data, int32[K].
 
   Raises:
     DataError: if data and hierarchy do not have the same classes.
@@ -53,6 +41,22 @@ def relabel(
   """
   table = class_table(class_names, hierarchy)
   return {
-    name: dataclasses.replace(split, labels=table[split.labels])
+    name: split.with_labels(table[split.labels])
     for name, split in splits.items()
   }
+
+
+def name_differences(
+  of_data: Iterable[str], of_hierarchy: Iterable[str]
+) -> str:
+  """Which class names only one of the two has, for a message."""
+  of_data, of_hierarchy = set(of_data), set(of_hierarchy)
+  differences = [
+    f'{where} {quote_some(sorted(names))}'
+    for where, names in (
+      ('only in the data:', of_data - of_hierarchy),
+      ('only in the hierarchy:', of_hierarchy - of_data),
+    )
+    if names
+  ]
+  return f'{"; ".join(differences) or "the same names in another order"}.'

@@ -1,8 +1,8 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Large TFDS data sets: images stay encoded in their records."""
+"""Large data sets of TensorFlow Datasets: images stay encoded in records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import hashlib
 import io
 import os
@@ -14,11 +14,9 @@ import numpy as np
 from hafjax.data import decode
 from hafjax.data.decode import ImageDecoder
 from hafjax.data.labels import relabel
-from hafjax.data.spec import image_decoder
 from hafjax.data.tfds import tfds_builder
 from hafjax.files.arrays import ArrayError
 from hafjax.files.arrays import load_array
-from hafjax.hierarchy import Hierarchy
 
 
 class Encoded(Sequence):
@@ -34,14 +32,35 @@ class Encoded(Sequence):
     return io.BytesIO(self._source[int(index)]['image'])
 
 
+def reader(name: str, test: str) -> Callable[..., dict[str, decode.Files]]:
+  """A `Spec.read` of a TFDS data set.
+
+  Args:
+    name: TFDS name, such as 'imagenet2012'.
+    test: TFDS's name of the split to test on.
+  """
+
+  def read(hierarchy, config):
+    splits, class_names = tfds_files(
+      name,
+      config.data_dir,
+      dict(train='train', test=test),
+      ImageDecoder.from_config(config, 'resized'),
+      decode.cache_folder(config.input.cache_dir),
+    )
+    return relabel(splits, class_names, hierarchy)
+
+  return read
+
+
 def tfds_files(
   name: str,
   data_dir: str,
   splits: Mapping[str, str],
-  how: ImageDecoder,
+  decoder: ImageDecoder,
   cache: pathlib.Path,
 ) -> tuple[dict[str, decode.Files], tuple[str, ...]]:
-  """Splits of a TFDS data set that are decoded as they are needed.
+  """Splits of a TFDS data set whose images are decoded when they are needed.
 
   Labels are in the records too: they are read once, which takes a pass over
   the files, and kept in `cache`.
@@ -50,11 +69,11 @@ def tfds_files(
     name: TFDS name, such as 'imagenet2012'.
     data_dir: see `tfds.tfds_builder`.
     splits: TFDS's split by ours, such as dict(test='validation').
-    how: images are read.
+    decoder: how images are read.
     cache: folder for labels.
 
   Returns:
-    The splits, labelled in TFDS's class order, and the names of its classes.
+    The splits, labeled in TFDS's class order, and the names of its classes.
 
   Raises:
     DataError: as `tfds.tfds_builder`.
@@ -63,12 +82,14 @@ def tfds_files(
 
   builder = tfds_builder(name, data_dir)
   encoded = dict(image=tfds.decode.SkipDecoding())
-  found = {}
-  for split, theirs in splits.items():
-    source = builder.as_data_source(split=theirs, decoders=encoded)
-    labels = _labels(builder, theirs, source, cache)
-    found[split] = decode.Files(Encoded(source), labels, how, are_streams=True)
-  return found, tuple(builder.info.features['label'].names)
+  files = {}
+  for split, tfds_split in splits.items():
+    source = builder.as_data_source(split=tfds_split, decoders=encoded)
+    labels = _labels(builder, tfds_split, source, cache)
+    files[split] = decode.Files(
+      Encoded(source), labels, decoder, are_streams=True
+    )
+  return files, tuple(builder.info.features['label'].names)
 
 
 def _labels(builder, split, source, cache) -> np.ndarray:
@@ -92,32 +113,10 @@ def _labels(builder, split, source, cache) -> np.ndarray:
   labels = np.array([record['label'] for record in source], np.int32)
   try:
     cache.mkdir(parents=True, exist_ok=True)
-    # Whole or not at all.
+    # A kill while writing leaves no damaged file under the final name.
     temporary = file.with_suffix(f'.{os.getpid()}.tmp.npy')
     np.save(temporary, labels)
     os.replace(temporary, file)
   except OSError as error:
     logging.warning('Labels cannot be kept in %s (%s).', cache, error)
   return labels
-
-
-def read_large(name: str, hierarchy: Hierarchy, config, *, test: str):
-  """Splits of a large TFDS data set, decoded as they are needed.
-
-  Args:
-    name: TFDS name, such as 'imagenet2012'.
-    hierarchy: the run's; its classes are named as in TFDS.
-    config: the run's.
-    test: TFDS's name of the split to test on.
-
-  Raises:
-    DataError: if it cannot be had, or the hierarchy has other classes.
-  """
-  splits, names = tfds_files(
-    name,
-    config.data_dir,
-    dict(train='train', test=test),
-    image_decoder(config, 'resized'),
-    decode.cache_folder(config.input.cache_dir),
-  )
-  return relabel(splits, names, hierarchy)

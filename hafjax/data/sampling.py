@@ -1,8 +1,8 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which examples make up a step: batches as a function of seed and step."""
+"""Which examples make up a batch, and batches made on the host."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from absl import flags
 import numpy as np
@@ -11,7 +11,9 @@ from hafjax.data import decode
 from hafjax.data.splits import Split
 
 
-def training_order(num_examples: int, batch_size: int, seed: int):
+def training_order(
+  num_examples: int, batch_size: int, seed: int
+) -> Sequence[np.ndarray]:
   """Which examples make up each step: a fresh shuffle every epoch.
 
   Args:
@@ -35,11 +37,13 @@ def training_order(num_examples: int, batch_size: int, seed: int):
   )
 
 
-def evaluation_batches(num_examples: int, batch_size: int):
+def evaluation_batches(
+  num_examples: int, batch_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """Yields (indices, mask) of equal length that cover every example once.
 
-  The last batch is filled up with example 0, masked out: one compiled shape,
-  on any number of devices, and nothing dropped or counted twice.
+  The last batch is padded with example 0, masked out: one compiled shape, on
+  any number of devices, and nothing dropped or counted twice.
   """
   for start in range(0, num_examples, batch_size):
     indices = np.arange(start, start + batch_size, dtype=np.int32)
@@ -55,19 +59,20 @@ def training_batches(
   stop: int,
   rows: np.ndarray,
   workers: int = 0,
-) -> Iterable:
-  """Yields (images, labels) of steps on the host, made ahead and in parallel.
+) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+  """Batches (images, labels) of steps, made on the host, ahead, in parallel.
 
-  What is random about an image depends on the seed, the step and its place in
-  the batch alone: neither on who makes it nor on where a run was continued.
+  What is random about an image depends on the seed, the step and its position
+  in the batch alone: neither on which process makes it nor on where a run was
+  resumed.
 
   Args:
-    split: has `batch(indices, rng)` and labels.
+    split: of training.
     batch_size: examples a step.
     seed: fixes everything.
     start: the first step, from 0.
     stop: the step before which they end.
-    rows: places in the batch that are made, sorted.
+    rows: positions in the batch that are made, sorted.
     workers: see `_in_parallel`.
   """
   order = training_order(len(split), batch_size, seed)
@@ -82,8 +87,15 @@ def training_batches(
 
 def measured_batches(
   split: Split, batch_size: int, rows: np.ndarray, workers: int = 0
-) -> Iterable:
-  """Yields rows of (images, labels, mask) of `evaluation_batches`."""
+) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+  """Batches (images, labels, mask) of `evaluation_batches`, made on the host.
+
+  Args:
+    split: that is covered.
+    batch_size: examples a step.
+    rows: positions in the batch that are made, sorted.
+    workers: see `_in_parallel`.
+  """
   batches = list(evaluation_batches(len(split), batch_size))
 
   def make(number):
@@ -109,7 +121,7 @@ def _in_parallel(make: Callable, numbers: range, workers: int) -> Iterable:
   batches = batches.to_iter_dataset(options)
   if workers:
     if not flags.FLAGS.is_parsed():
-      # Grain reads its own, which outside of our commands nobody has parsed.
+      # Grain reads flags of its own, which only our commands parse.
       flags.FLAGS.mark_as_parsed()
     batches = batches.mp_prefetch(grain.MultiprocessingOptions(workers))
   return batches

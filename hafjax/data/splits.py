@@ -1,20 +1,75 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Splits: examples with labels, in memory or on disk."""
+"""A split of a data set: what it offers, arrays, and parts held out of it.
+
+Everything random about training (order, augmentation) happens later, from the
+seed and the step.
+"""
 
 import dataclasses
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from hafjax.errors import UserError
+from hafjax.data.errors import DataError
 
 _SINGLE = np.dtype(np.float32)
 
 
-class DataError(UserError):
-  """A data set that cannot be read; the message says what to do."""
+@runtime_checkable
+class Split(Protocol):
+  """Labeled examples: `Arrays`, `decode.Files`, or a class of your own.
+
+  Splits are immutable. Where examples are made in other processes
+  (`DataSet.workers`), a split is pickled: it should refer to files, not hold
+  their content.
+  """
+
+  @property
+  def labels(self) -> np.ndarray:
+    """Class indices in the hierarchy's order, int32[N]."""
+
+  @property
+  def example_shape(self) -> tuple[int, ...]:
+    """(h, w, c) of images as `batch` gives them, (d,) of features."""
+
+  @property
+  def dtype(self) -> np.dtype:
+    """Of what `batch` gives."""
+
+  @property
+  def nbytes(self) -> int:
+    """Bytes of all examples together, as `batch` gives them."""
+
+  def __len__(self) -> int:
+    """Number of examples, N."""
+
+  def take(self, indices: np.ndarray) -> 'Split':
+    """The examples at `indices`, int[M], in that order."""
+
+  def with_labels(self, labels: np.ndarray) -> 'Split':
+    """The same examples with other labels, int32[N]."""
+
+  def batch(
+    self,
+    indices: np.ndarray,
+    rng: np.random.Generator | None = None,
+    rows: np.ndarray | slice = slice(None),
+  ) -> np.ndarray:
+    """Examples of a batch, [R, *example_shape].
+
+    Args:
+      indices: of the whole batch, int[B].
+      rng: of the training step, for what is random about an example; it must
+        depend on the example's position in the batch, not on `rows`. None when
+        evaluating.
+      rows: positions in the batch whose examples are made, R of them; all by
+        default. Several processes each make their own.
+    """
+
+
+# --- Arrays -------------------------------------------------------------------
 
 
 class Rows:
@@ -40,7 +95,9 @@ class Rows:
 
 @dataclasses.dataclass(frozen=True)
 class _OnDisk:
-  """Where a memory map is, for other processes: its pickle is all its bytes.
+  """Location of a memory map, pickled in its place.
+
+  A memory map's own pickle is all its bytes.
 
   Attributes:
     file: path.
@@ -58,7 +115,7 @@ class _OnDisk:
 
   @classmethod
   def of(cls, array):
-    """Of a whole file's map; anything else as it is."""
+    """The location of a whole file's map; any other array as it is."""
     # Views of a map have its offset, which is not theirs.
     if not isinstance(array, np.memmap) or isinstance(array.base, np.memmap):
       return array
@@ -67,18 +124,18 @@ class _OnDisk:
     return cls(file, array.dtype, array.shape, array.offset, order)
 
   @classmethod
-  def opened(cls, found):
-    """What `of` was given."""
-    if not isinstance(found, cls):
-      return found
+  def opened(cls, array):
+    """The array that `of` was called with."""
+    if not isinstance(array, cls):
+      return array
     return np.memmap(
-      found.file, found.dtype, 'r', found.offset, found.shape, found.order
+      array.file, array.dtype, 'r', array.offset, array.shape, array.order
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Arrays:
-  """One split in an array, which may be a memory map.
+  """A `Split` in an array, which may be a memory map.
 
   Attributes:
     images: uint8[N, h, w, c], or features float[N, d].
@@ -103,17 +160,16 @@ class Arrays:
 
   @property
   def dtype(self) -> np.dtype:
-    """Of batches: there is no double precision on the devices."""
-    given = self.images.dtype
-    # Of files from elsewhere, bytes may be in another order.
-    return given.newbyteorder('=') if given.itemsize <= 4 else _SINGLE
+    """Of batches, in native byte order; float32 in place of float64."""
+    dtype = self.images.dtype
+    return dtype.newbyteorder('=') if dtype.itemsize <= 4 else _SINGLE
 
   @property
   def nbytes(self) -> int:
     return len(self) * math.prod(self.example_shape) * self.dtype.itemsize
 
   def take(self, indices: np.ndarray) -> 'Arrays':
-    """The examples `indices`; of a memory map, nothing is read."""
+    """The examples at `indices`; of a memory map, nothing is read."""
     images = self.images
     if isinstance(images, np.memmap):
       images = Rows(images, np.arange(len(images)))
@@ -121,45 +177,20 @@ class Arrays:
       return Arrays(images.take(indices), self.labels[indices])
     return Arrays(images[indices], self.labels[indices])
 
+  def with_labels(self, labels: np.ndarray) -> 'Arrays':
+    return Arrays(self.images, labels)
+
   def batch(
     self, indices: np.ndarray, rng=None, rows=slice(None)
   ) -> np.ndarray:
-    """Examples as they are, at some rows; none of it is random on the host."""
+    """Examples as they are; nothing about them is random on the host."""
     del rng
     if not isinstance(indices, slice):
       indices = indices[rows]
     return np.asarray(self.images[indices], self.dtype)
 
 
-class Split(Protocol):
-  """Examples of a split with their labels: `Arrays`, or `decode.Files`.
-
-  Attributes:
-    labels: class indices, int32[N].
-  """
-
-  labels: np.ndarray
-
-  def __len__(self) -> int:
-    """N."""
-
-  @property
-  def example_shape(self) -> tuple[int, ...]:
-    """(h, w, c) of images, (d,) of features."""
-
-  @property
-  def dtype(self) -> np.dtype:
-    """Of batches: uint8 of images."""
-
-  @property
-  def nbytes(self) -> int:
-    """Of all examples as `batch` returns them."""
-
-  def take(self, indices: np.ndarray) -> 'Split':
-    """The examples `indices`, in that order."""
-
-  def batch(self, indices, rng=None, rows=slice(None)) -> np.ndarray:
-    """The examples `indices[rows]`, [B, ...]; `rng` draws random crops."""
+# --- Validation ---------------------------------------------------------------
 
 
 def hold_out(split: Split, per_class: int) -> tuple[Split, Split]:
@@ -208,3 +239,13 @@ def hold_out_share(
     count = min(max(round(share * len(members)), 1), len(members) - 1)
     held[rng.permutation(members)[:count]] = True
   return split.take(np.flatnonzero(~held)), split.take(np.flatnonzero(held))
+
+
+def with_validation(
+  splits: dict[str, Split], share: float, seed: int
+) -> dict[str, Split]:
+  """Splits with 'val': their own, or held out by `hold_out_share`."""
+  if 'val' in splits:
+    return splits
+  train, val = hold_out_share(splits['train'], share, seed)
+  return splits | dict(train=train, val=val)

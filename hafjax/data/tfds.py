@@ -1,22 +1,38 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets of TFDS, in memory."""
+"""Small data sets of TensorFlow Datasets, in memory."""
+
+from collections.abc import Callable
 
 from absl import logging
 import numpy as np
 
+from hafjax.data.errors import DataError
 from hafjax.data.labels import name_differences
 from hafjax.data.labels import relabel
 from hafjax.data.splits import Arrays
-from hafjax.data.splits import DataError
-from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
+
+
+def reader(name: str) -> Callable[..., dict[str, Arrays]]:
+  """A `Spec.read` of a TFDS data set with the classes of a built-in tree.
+
+  Args:
+    name: of both, such as 'cifar100'.
+  """
+
+  def read(hierarchy, config):
+    class_names = load_hierarchy(name).class_names
+    splits = tfds_splits(name, config.data_dir, class_names)
+    return relabel(splits, class_names, hierarchy)
+
+  return read
 
 
 def tfds_builder(name: str, data_dir: str):
   """A prepared TFDS data set, for random access.
 
-  Downloads and prepares on first use, with TFDS's own progress bar.
+  Downloaded and prepared on first use, with TFDS's own progress bar.
 
   Args:
     name: TFDS name, such as 'cifar100'.
@@ -40,7 +56,7 @@ def tfds_builder(name: str, data_dir: str):
     builder.download_and_prepare()
     return builder
   except Exception as error:  # TFDS and its downloaders raise many kinds.
-    logging.info('What TFDS said: %s', error)
+    logging.info('The error of TFDS: %s', error)
     raise DataError(
       f'{name} is not prepared in {data_dir or "~/tensorflow_datasets"} and '
       f'could not be downloaded ({type(error).__name__}): prepare it where '
@@ -62,17 +78,17 @@ def tfds_splits(
     name: TFDS name, such as 'cifar100'.
     data_dir: see `tfds_builder`.
     class_names: names that TFDS's labels must have, in order; None where TFDS
-      spells them in a way of its own.
+      spells them differently.
 
   Raises:
-    DataError: as `tfds_builder`, or if its classes are other ones.
+    DataError: as `tfds_builder`, or if it has other classes.
   """
   builder = tfds_builder(name, data_dir)
-  found = tuple(builder.info.features['label'].names)
-  if class_names is not None and found != class_names:
+  names = tuple(builder.info.features['label'].names)
+  if class_names is not None and names != class_names:
     raise DataError(
       f'TFDS lists other classes for {name} than its hierarchy: '
-      + name_differences(found, class_names)
+      + name_differences(names, class_names)
     )
   splits = {}
   for split in ('train', 'test'):
@@ -87,21 +103,3 @@ def tfds_splits(
       np.asarray([example['label'] for example in examples], np.int32),
     )
   return splits
-
-
-def read_like_hierarchy(
-  name: str, hierarchy: Hierarchy, config
-) -> dict[str, Arrays]:
-  """Splits of a data set whose built-in tree has TFDS's names of classes.
-
-  Args:
-    name: of TFDS and of the built-in tree, such as 'cifar100'.
-    hierarchy: the run's.
-    config: the run's.
-
-  Raises:
-    DataError: see `tfds_splits`; or if the hierarchy has other classes.
-  """
-  names = load_hierarchy(name).class_names
-  splits = tfds_splits(name, config.data_dir, names)
-  return relabel(splits, names, hierarchy)

@@ -73,6 +73,10 @@ def check_results(results: Any):
       _check_metrics(found[split], f'{split} of the rule {quote(name)}')
 
 
+# Parameter and axes of a curve that does not name its own as 'axes'.
+_AXES = ('threshold', 'coverage', 'risk')
+
+
 @dataclasses.dataclass(frozen=True)
 class Curve:
   """A curve that an inference rule measures.
@@ -81,7 +85,7 @@ class Curve:
     parameter: name of what varies along it, such as 'threshold'.
     x: name of the horizontal axis, such as 'coverage'.
     y: name of the vertical axis, such as 'risk'.
-    values: of the three, lists of one length.
+    values: of these, and perhaps more, by name: lists of one length.
     area: under the curve.
   """
 
@@ -93,25 +97,44 @@ class Curve:
 
   @classmethod
   def of(cls, metrics: dict) -> 'Curve | None':
-    """The curve among a rule's values: its lists, and 'area'; None for none."""
-    values = {k: v for k, v in metrics.items() if isinstance(v, list)}
+    """The curve among the values of a rule; None where they are numbers alone.
+
+    Args:
+      metrics: of an inference rule on a split: lists of numbers by name, their
+        'area', and, unless they are threshold, coverage and risk, the names of
+        parameter and axes as 'axes'.
+    """
+    values = _lists(metrics)
     if not values:
       return None
-    return cls(*values, values=values, area=metrics['area'])
+    axes = metrics.get('axes', _AXES)
+    return cls(*axes, values=values, area=metrics['area'])
+
+
+def _lists(metrics: dict) -> dict[str, list]:
+  return {
+    name: value
+    for name, value in metrics.items()
+    if isinstance(value, list) and name != 'axes'
+  }
 
 
 def _check_metrics(metrics: dict, where: str):
-  """Numbers by name; or the three lists of a curve, with its area."""
-  lists = {k: v for k, v in metrics.items() if isinstance(v, list)}
+  """Numbers by name; and lists of one length that are a curve."""
+  lists = _lists(metrics)
   if lists:
     sizes = {len(values) for values in lists.values()}
-    if len(lists) != 3 or len(sizes) != 1 or sizes == {0}:
+    axes = metrics.get('axes', list(_AXES))
+    is_curve = isinstance(axes, list) and len(axes) == 3 and sizes != {0}
+    if not is_curve or len(sizes) != 1 or not set(map(str, axes)) <= set(lists):
       raise RunFileError(
         f'is damaged: {where} has lists, {quote_some(lists)}, that are no curve'
       )
     if not is_number(metrics.get('area')):
       raise RunFileError(f'is damaged: {where} has no area')
   for name, value in metrics.items():
+    if name == 'axes' and lists:
+      continue
     is_list = name in lists and all(map(is_number, value))
     if not is_list and not is_number(value):
       raise RunFileError(

@@ -63,8 +63,8 @@ def over_data(x):
   """Splits examples over the data axis; the other is left to the classes.
 
   Args:
-    x: array, examples first, inside of what `device.Device` compiles; elsewhere
-      there is no mesh, and nothing is done.
+    x: array, examples first, inside of what `Devices.compile` compiles;
+      elsewhere there is no mesh, and nothing is done.
   """
   return _constrained(x, PartitionSpec(DATA))
 

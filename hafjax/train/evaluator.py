@@ -175,7 +175,7 @@ class Evaluator:
       on_host = base.label_last_where_invalid(
         np.asarray(scores), np.asarray(labels), np
       )
-      ranked = devices.put(base.rank_on_host(on_host), sharded=True)
+      ranked = devices.put(base.rank_on_host(on_host), devices.batch)
       return sums | ranked_program(
         scores, ranked, labels, mask, self._placed(ordered, tables)
       )

@@ -12,14 +12,15 @@ import pytest
 from configs import cifar100
 from configs import fashion_mnist
 from configs import quickstart
+from hafjax.data import Arrays
 from hafjax.data import DataError
 from hafjax.data import augment
 from hafjax.data import load_dataset
 from hafjax.data import sampling
-from hafjax.data import spec
-from hafjax.data import splits as splits_lib
 from hafjax.data.idx import idx_splits
-from hafjax.data.sets.fashion_mnist import DEBIAN
+from hafjax.data.sets.fashion_mnist import DEBIAN_FOLDER
+from hafjax.data.sets.fashion_mnist import SPEC as FASHION_MNIST
+from hafjax.data.splits import hold_out
 from hafjax.data.synthetic import diffusion_templates
 from hafjax.hierarchy import load_hierarchy
 
@@ -102,15 +103,14 @@ def test_damaged_idx_files_are_told(idx_folder, damage, message):
 
 
 @pytest.mark.skipif(
-  not os.path.isdir(DEBIAN),
+  not os.path.isdir(DEBIAN_FOLDER),
   reason='needs the Debian package dataset-fashion-mnist',
 )
 def test_the_real_fashion_mnist_has_the_published_statistics():
-  splits = idx_splits(DEBIAN)
+  splits = idx_splits(DEBIAN_FOLDER)
   pixels = splits['train'].images / 255
-  own = spec('fashion_mnist')
-  assert pixels.mean() == pytest.approx(own.mean[0], abs=1e-4)
-  assert pixels.std() == pytest.approx(own.std[0], abs=1e-4)
+  assert pixels.mean() == pytest.approx(FASHION_MNIST.mean[0], abs=1e-4)
+  assert pixels.std() == pytest.approx(FASHION_MNIST.std[0], abs=1e-4)
   for name, per_class in (('train', 6000), ('test', 1000)):
     assert set(np.bincount(splits[name].labels)) == {per_class}
 
@@ -185,11 +185,9 @@ def test_without_a_network_cifar100_names_the_two_ways_on(tmp_path):
 
 
 def test_hold_out_refuses_to_leave_a_class_empty():
-  arrays = splits_lib.Arrays(
-    np.zeros((3, 1, 1, 1), np.uint8), np.array([0, 0, 1])
-  )
+  arrays = Arrays(np.zeros((3, 1, 1, 1), np.uint8), np.array([0, 0, 1]))
   with pytest.raises(DataError, match='Class 1 has 1 training images'):
-    splits_lib.hold_out(arrays, 1)
+    hold_out(arrays, 1)
 
 
 def test_synthetic_similarities_follow_the_tree():
@@ -221,11 +219,11 @@ def test_synthetic_images_depend_on_the_seed_alone():
   )
 
 
-def test_normalise_matches_numpy():
+def test_normalize_matches_numpy():
   images = np.random.default_rng(0).integers(0, 256, (4, 5, 5, 3), np.uint8)
   mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
   expected = (images / 255 - np.array(mean)) / np.array(std)
-  actual = augment.normalise(jnp.asarray(images), mean, std)
+  actual = augment.normalize(jnp.asarray(images), mean, std)
   np.testing.assert_allclose(actual, expected, atol=2e-6)
 
 
@@ -256,7 +254,7 @@ def test_crop_without_padding_or_flip_changes_nothing():
   np.testing.assert_array_equal(same, images)
 
 
-def test_zero_pad_centres():
+def test_zero_pad_centers():
   images = np.full((2, 28, 28, 1), 7, np.uint8)
   padded = np.asarray(augment.zero_pad(jnp.asarray(images), 32))
   assert padded.shape == (2, 32, 32, 1)

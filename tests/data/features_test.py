@@ -14,20 +14,19 @@ import pytest
 from configs import features as features_config
 from hafjax import methods
 from hafjax.data import DataError
-from hafjax.data import dataset
 from hafjax.data import features
 from hafjax.data import feed as feed_lib
 from hafjax.data import load_dataset
 from hafjax.data import sampling
-from hafjax.data import splits as splits_lib
-from hafjax.data.feed import DeviceFeed
+from hafjax.data.splits import Arrays
+from hafjax.data.splits import Rows
+from hafjax.data.splits import hold_out_share
 from hafjax.hierarchy import load_hierarchy
 from hafjax.report import __main__ as report_command
 from hafjax.report.sections import tiles
 from hafjax.runs.record import CheckpointError
 from hafjax.runs.record import describe
 from hafjax.runs.workdir import Workdir
-from hafjax.runtime.devices import Devices
 from hafjax.train import step as step_lib
 from hafjax.train.config import ConfigError
 from hafjax.train.config import check_config
@@ -36,6 +35,7 @@ from hafjax.train.rerun import evaluate_run
 from hafjax.train.run import train_and_evaluate
 from hafjax.train.setup import Setup
 from hafjax.train.state import initial_state
+from tests import helpers
 
 DIM = 12
 TREE = load_hierarchy('quickstart')
@@ -112,9 +112,7 @@ def test_both_kinds_of_files_give_the_same(tmp_path, dtype):
   np.testing.assert_array_equal(loaded[0].mean, loaded[1].mean)
   assert loaded[0].image_shape == (DIM,)
   for data in loaded:
-    batch = next(
-      DeviceFeed(data, Devices.create()).training_batches(4, 0, 0, 1)
-    )
+    batch = next(helpers.feed_of(data).training_batches(4, 0, 0, 1))
     assert (
       batch[0].shape == (4, DIM)
       and batch[0].dtype == data.splits['train'].dtype
@@ -131,9 +129,9 @@ def test_features_of_files_stay_on_disk(tmp_path):
   )
   assert isinstance(data.splits['test'].images, np.memmap)
   train_split = data.splits['train']
-  assert isinstance(train_split.images, splits_lib.Rows)
+  assert isinstance(train_split.images, Rows)
   again = train_split.take(np.arange(200)).take(np.arange(5, 100))
-  assert isinstance(again.images, splits_lib.Rows)
+  assert isinstance(again.images, Rows)
   np.testing.assert_array_equal(again.batch([0, 3]), train_split.batch([5, 8]))
 
 
@@ -141,7 +139,7 @@ def test_other_processes_open_files_themselves(tmp_path):
   folder = write(tmp_path / 'd', make_arrays(train=1000), 'npy')
   for split in (
     features.read(folder, TREE)['train'],
-    dataset.load_dataset(small_config(folder)).splits['train'],
+    load_dataset(small_config(folder)).splits['train'],
   ):
     content = pickle.dumps(split)
     # Labels and places of rows, no features.
@@ -211,7 +209,7 @@ def test_statistics_are_those_of_the_training_split(tmp_path, monkeypatch):
 def test_large_splits_come_from_the_host(folder, monkeypatch):
   """Batches are the same, wherever they are gathered."""
   data = load_dataset(small_config(folder))
-  feed = DeviceFeed(data, Devices.create())
+  feed = helpers.feed_of(data)
   kept = list(feed.training_batches(20, 1, 4, 15))
   kept_test = list(feed.batches('test', 40))
   monkeypatch.setattr(feed_lib, 'RESIDENT_BYTES', 100)
@@ -219,8 +217,8 @@ def test_large_splits_come_from_the_host(folder, monkeypatch):
   def fail(*args):
     raise AssertionError('a large split went to the devices')
 
-  monkeypatch.setattr(DeviceFeed, 'source', fail)
-  feed = DeviceFeed(data, Devices.create())
+  monkeypatch.setattr(feed_lib.DeviceFeed, 'source', fail)
+  feed = helpers.feed_of(data)
   streamed = list(feed.training_batches(20, 1, 4, 15))
   order = sampling.training_order(270, 20, 1)
   for step, (one, other) in enumerate(zip(kept, streamed, strict=True), 4):
@@ -389,7 +387,7 @@ BAD = {
   ),
   'unknown names': (
     changed('test', 'labels', lambda x: np.full(len(x), 'unicorn')),
-    "labels are no classes of the hierarchy: 'unicorn'",
+    "labels are not classes of the hierarchy: 'unicorn'",
   ),
   'other widths': (
     changed('test', 'features', lambda x: x[:, 1:]),
@@ -428,15 +426,15 @@ def test_without_a_folder():
 @pytest.mark.parametrize('share, held', [(0.1, 1), (0.34, 3), (0.99, 9)])
 def test_shares_of_every_class_are_held_out(share, held):
   labels = np.repeat(np.arange(5), 10)
-  split = splits_lib.Arrays(np.arange(50.0)[:, None], np.append(labels[:-1], 9))
-  kept, val = splits_lib.hold_out_share(split, share, seed=3)
+  split = Arrays(np.arange(50.0)[:, None], np.append(labels[:-1], 9))
+  kept, val = hold_out_share(split, share, seed=3)
   counts = np.bincount(val.labels, minlength=10)
   np.testing.assert_array_equal(counts[:4], held)
   # A class of one example trains.
   assert counts[9] == 0 and 9 in kept.labels
   everything = np.sort(np.concatenate([kept.images, val.images])[:, 0])
   np.testing.assert_array_equal(everything, np.arange(50))
-  other = splits_lib.hold_out_share(split, share, seed=4)[1]
+  other = hold_out_share(split, share, seed=4)[1]
   assert not np.array_equal(val.images, other.images)
 
 

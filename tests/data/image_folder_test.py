@@ -3,6 +3,7 @@
 """Folders of images: what is read, what is refused, and how training goes."""
 
 import errno
+import hashlib
 import json
 import os
 import pathlib
@@ -21,12 +22,11 @@ from hafjax.data import DataError
 from hafjax.data import augment
 from hafjax.data import decode
 from hafjax.data import load_dataset
+from hafjax.data import open_dataset
 from hafjax.data import sampling
 from hafjax.data.decode import ImageDecoder
-from hafjax.data.feed import DeviceFeed
 from hafjax.hierarchy import load_hierarchy
 from hafjax.runs.checkpoints import Checkpoints
-from hafjax.runtime.devices import Devices
 from hafjax.train.run import train_and_evaluate
 from tests import helpers
 from tests import image_helpers
@@ -257,7 +257,7 @@ def test_evaluation_reads_every_file_once(source, tmp_path):
   config = folder_config(source, tmp_path, **{'input.memory_gib': 0})
   data = load_dataset(config)
   cached = load_dataset(folder_config(source, tmp_path))
-  feeds = [DeviceFeed(d, Devices.create()) for d in (data, cached)]
+  feeds = [helpers.feed_of(loaded) for loaded in (data, cached)]
   for one, other in zip(
     *(feed.batches('test', 5) for feed in feeds), strict=True
   ):
@@ -302,11 +302,28 @@ def test_a_run_on_files_that_is_stopped_goes_on_exactly(
     assert arrays['severe_images'].shape[1:] == (16, 16, 3)
 
 
+def test_caches_of_earlier_versions_keep_their_names(copied):
+  """The file's name, computed as the first released version did."""
+  config = folder_config(copied, copied / 'cache')
+  config.random_crop = 'resized'
+  split = open_dataset(config).splits['test']
+  digest = hashlib.sha256(
+    b"(1, Reading(size=16, channels=3, cut_bottom=0, random_crop=''))"
+  )
+  for file in split.files:
+    status = os.stat(file)
+    facts = (os.path.abspath(file), status.st_size, status.st_mtime_ns)
+    digest.update(repr(facts).encode())
+  load_dataset(config)
+  names = [file.stem for file in (copied / 'cache').iterdir()]
+  assert digest.hexdigest()[:32] in names
+
+
 def test_cache_and_files_train_alike(source, tmp_path):
   batches = []
   for memory in (4.0, 0.0):
     config = folder_config(source, tmp_path, **{'input.memory_gib': memory})
-    feed = DeviceFeed(load_dataset(config), Devices.create())
+    feed = helpers.feed_of(load_dataset(config))
     batches.append(feed.training_batches(8, seed=3, start=2, stop=12))
   for one, other in zip(*batches, strict=True):
     assert_same(one, other)
@@ -335,19 +352,19 @@ def truncate(root):
 BAD = {
   'no training split': (rename('data/train', 'data/t'), "no folder 'train'"),
   'no test split': (rename('data/test', 'data/t'), "no folder 'test'"),
-  'no root': (rename('data', 'd'), 'name one that there is by --config.data_d'),
+  'no root': (rename('data', 'd'), 'name one that exists by --config.data_d'),
   'an unknown class': (
     rename('data/train/ant', 'data/train/gnu'),
     "only in the data: 'gnu'; only in the hierarchy: 'ant'",
   ),
   'a class of the test split alone': (
     rename('data/test/ant', 'data/test/gnu'),
-    "test split has classes that the training split has not: 'gnu'",
+    "test split has classes that the training split does not have: 'gnu'",
   ),
-  'an empty class': (remove('data/test/elk/0.jpg'), 'test/elk holds no .jpg'),
+  'an empty class': (remove('data/test/elk/0.jpg'), 'test/elk has no .jpg'),
   'another format': (
     rename('data/test/elk/0.jpg', 'data/test/elk/0.gif'),
-    'test/elk holds no .jpg, .jpeg or .png',
+    'test/elk has no .jpg, .jpeg or .png',
   ),
   'no classes': (
     lambda root: [
@@ -387,7 +404,7 @@ def test_damaged_files_are_named_where_they_are_met(copied, workers):
   truncate(copied)
   changes = {'input.memory_gib': 0, 'input.workers': workers}
   data = load_dataset(folder_config(copied, copied / 'cache', **changes))
-  batches = DeviceFeed(data, Devices.create()).training_batches(6, 0, 0, 3)
+  batches = helpers.feed_of(data).training_batches(6, 0, 0, 3)
   with pytest.raises(DataError, match='fox/1.jpg cannot be read'):
     list(batches)
 

@@ -8,24 +8,48 @@ import numpy as np
 import pytest
 
 from configs import cifar10
+from configs import cifar100
+from configs import common
+from configs import fashion_mnist
+from configs import features
 from configs import fgvc_aircraft
 from configs import i_naturalist2021
+from configs import image_folder
 from configs import imagenet2012
 from configs import inaturalist19
+from configs import quickstart
 from configs import tiered_imagenet_h
 from hafjax.data import Arrays
 from hafjax.data import DataError
+from hafjax.data import Spec
+from hafjax.data import Split
 from hafjax.data import decode
 from hafjax.data import load_dataset
 from hafjax.data import records
-from hafjax.data import spec
+from hafjax.data import sampling
+from hafjax.data import specs
 from hafjax.data.decode import ImageDecoder
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
 from hafjax.hierarchy import save_hierarchy
+from hafjax.plugins import PluginError
+from tests import helpers
 from tests import image_helpers
 
 SIZE = 8
+CONFIGS = (
+  cifar10,
+  cifar100,
+  fashion_mnist,
+  features,
+  fgvc_aircraft,
+  i_naturalist2021,
+  image_folder,
+  imagenet2012,
+  inaturalist19,
+  quickstart,
+  tiered_imagenet_h,
+)
 
 
 def load(module, folder, hierarchy, **changes):
@@ -53,6 +77,91 @@ def colours(split):
 
 def sizes(data):
   return {name: len(split) for name, split in data.splits.items()}
+
+
+# --- Data sets by name --------------------------------------------------------
+
+
+def test_each_config_names_a_data_set():
+  assert set(specs.names()) == {
+    common.get_config().dataset,
+    *(module.get_config().dataset for module in CONFIGS),
+  }
+  for name in specs.names():
+    assert isinstance(specs.spec(name), Spec)
+
+
+@pytest.mark.parametrize('module', [quickstart, image_folder, features])
+def test_fields_of_a_data_set(module):
+  """Defaults pass their checks, and are those of the config."""
+  config = module.get_config()
+  spec = specs.spec(config.dataset)
+  defaults = {name: field.default for name, field in spec.fields.items()}
+  assert config[spec.group].to_dict() == defaults == spec.options({})
+  for field in spec.fields.values():
+    assert field.check.accepts(field.default) and field.binds and field.doc
+    assert not field.check.accepts('many')
+  changed = {spec.group: dict(val_share=0.5)}
+  assert spec.options(changed) == defaults | dict(val_share=0.5)
+
+
+def test_a_data_set_of_ones_own(tmp_path, monkeypatch):
+  """A module with a SPEC, which reads an own class of splits."""
+  (tmp_path / 'mylab').mkdir()
+  (tmp_path / 'mylab' / 'ones.py').write_text("""
+import numpy as np
+from hafjax.data import Arrays, Spec, Split
+
+class Ones:
+  dtype, example_shape = np.dtype(np.uint8), (4, 4, 3)
+
+  def __init__(self, labels):
+    self.labels = labels
+
+  def __len__(self):
+    return len(self.labels)
+
+  @property
+  def nbytes(self):
+    return 48 * len(self)
+
+  def take(self, indices):
+    return Ones(self.labels[indices])
+
+  def with_labels(self, labels):
+    return Ones(labels)
+
+  def batch(self, indices, rng=None, rows=slice(None)):
+    return np.ones((len(indices[rows]), 4, 4, 3), np.uint8)
+
+def read(hierarchy, config):
+  labels = np.repeat(np.arange(hierarchy.num_classes, dtype=np.int32), 3)
+  return dict(train=Ones(labels), test=Ones(labels))
+
+SPEC = Spec(read=read, hierarchy='quickstart', val_per_class=1)
+""")
+  (tmp_path / 'mylab' / 'empty.py').write_text('')
+  monkeypatch.syspath_prepend(tmp_path)
+  config = common.get_config()
+  config.dataset = 'mylab.ones'
+  data = load_dataset(config)
+  assert sizes(data) == dict(train=60, val=30, test=90)
+  train = data.splits['train']
+  assert isinstance(train, Split)
+  assert isinstance(Arrays(np.ones((1, 2)), np.ones(1, np.int32)), Split)
+  feed = helpers.feed_of(data)
+  (images, labels) = next(feed.training_batches(4, 0, 0, 1))
+  assert images.shape == (4, 4, 4, 3) and images.min() == 1
+  order = sampling.training_order(60, 4, 0)
+  np.testing.assert_array_equal(labels, train.labels[order[0]])
+  coarse = data.at_level(1).splits['test'].labels
+  np.testing.assert_array_equal(
+    coarse, data.hierarchy.level_labels(1)[data.splits['test'].labels]
+  )
+  with pytest.raises(DataError, match='mylab.empty .* has no SPEC'):
+    specs.spec('mylab.empty')
+  with pytest.raises(PluginError, match="no data set 'cifar'; .* cifar100, "):
+    specs.spec('cifar')
 
 
 # --- FGVC-Aircraft ------------------------------------------------------------
@@ -123,7 +232,7 @@ def test_fgvc_aircraft_without_an_image(aircraft, tmp_path):
   (aircraft / 'data/images/0034003.jpg').unlink()
   tree = tmp_path / 'tree.txt'
   tree.write_text('root/a\nroot/b\n')
-  with pytest.raises(DataError, match='and 1 of them are not there'):
+  with pytest.raises(DataError, match='and 1 of them do not exist'):
     load(fgvc_aircraft, aircraft, tree)
 
 
@@ -131,8 +240,8 @@ def test_fgvc_aircraft_without_an_image(aircraft, tmp_path):
   'content, message',
   [
     (None, 'images_variant_val.txt cannot be read'),
-    ('0034000', 'images_variant_val.txt, line 1: an image and its variant'),
-    ('0034000 Concorde', "val split has classes .* not: 'Concorde'"),
+    ('0034000', 'images_variant_val.txt, line 1: expected an image'),
+    ('0034000 Concorde', "val split has classes .* not have: 'Concorde'"),
   ],
 )
 def test_fgvc_aircraft_with_a_bad_list(aircraft, tmp_path, content, message):
@@ -215,7 +324,7 @@ def test_inaturalist19_by_the_published_lists(inaturalist, tmp_path, names):
     np.testing.assert_allclose(colours(split), 40 * (2 - split.labels), atol=2)
   # Cropped as they are decoded in training, kept decoded for evaluation.
   assert isinstance(data.splits['train'], decode.Files)
-  assert data.splits['train'].how.random_crop == 'stretched'
+  assert data.splits['train'].decoder.random_crop == 'stretched'
   assert isinstance(data.splits['test'], Arrays)
 
 
@@ -249,7 +358,7 @@ def test_inaturalist19_with_what_is_missing(inaturalist, tmp_path):
   with pytest.raises(DataError, match='1 of .* of nat0001.txt'):
     load(inaturalist19, inaturalist, tree)
   (inaturalist / 'splits_inat19').rename(tmp_path / 'elsewhere')
-  with pytest.raises(DataError, match='1 of them are not there'):
+  with pytest.raises(DataError, match='1 of them do not exist'):
     load(inaturalist19, inaturalist, tree)
   (inaturalist / 'train2019.json').write_text('{"images": []}')
   with pytest.raises(DataError, match='not in the layout .*annotati'):
@@ -365,7 +474,7 @@ def test_large_tfds_data_sets(tmp_path, monkeypatch, module, test):
   builder = FakeBuilder(tmp_path, names, splits)
   monkeypatch.setattr(records, 'tfds_builder', lambda *args: builder)
   tree = write_tree(tmp_path / 'tree.txt', names[::-1])
-  held = spec(module.get_config().dataset).val_per_class
+  held = specs.spec(module.get_config().dataset).val_per_class
   for _ in range(2):  # Labels are read, then kept.
     data = load(module, tmp_path, tree)
     assert sizes(data) == dict(train=180 - 3 * held, val=3 * held, test=6)

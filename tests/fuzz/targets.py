@@ -528,7 +528,7 @@ def _read_annotations(file):
   listing = inaturalist19.list_images(str(file.parent))
   for paths, names in listing.values():
     assert len(paths) == len(names)
-  inaturalist19.species_names(str(file.parent))
+  inaturalist19.species(str(file.parent))
 
 
 def _annotations() -> Target:

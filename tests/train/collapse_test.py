@@ -73,7 +73,7 @@ def test_training_measures_collapse_as_it_is_defined(run):
   arrays = data.splits['train']
   out = outputs(state, setup, arrays.images)
   features = np.asarray(out.features, np.float64)
-  frame = np.asarray(out['frame'].vectors, np.float64)
+  frame = np.asarray(out.frame.vectors, np.float64)
   means = np.stack([features[arrays.labels == c].mean(0) for c in range(30)])
   centred = means - features.mean(0)
   rest = features - means[arrays.labels]
@@ -96,7 +96,7 @@ def test_training_measures_collapse_as_it_is_defined(run):
   nearest = np.linalg.norm(features[:, None] - means, axis=2).argmin(1)
   scores = np.asarray(setup.method.scores(out))
   assert last['nc4'] == pytest.approx(np.mean(nearest == scores.argmax(1)))
-  norms = np.linalg.norm(out['intermediates']['level1'], axis=1)
+  norms = np.linalg.norm(out.intermediates['level1'], axis=1)
   assert found[3]['feature_norm_mean'] == pytest.approx(norms.mean(), rel=1e-5)
   assert 'self_duality' not in found[3]
 
@@ -115,9 +115,9 @@ def test_predictions_are_those_of_the_best_checkpoint(run):
   results = json.loads((folder / 'results.json').read_text())
   right = found['predictions'] == found['labels']
   assert results['test']['top1'] == pytest.approx(right.mean())
-  stats = collapse.ClassStatistics.of(out['features'], split.labels, 30)
+  stats = collapse.ClassStatistics.of(out.features, split.labels, 30)
   np.testing.assert_allclose(found['class_means'], stats.means, atol=1e-4)
-  np.testing.assert_array_equal(found['frame'], out['frame'].vectors)
+  np.testing.assert_array_equal(found['frame'], out.frame.vectors)
 
   # The worst first; every one a mistake, and none worse is left out.
   severe = found['severe']
@@ -167,7 +167,7 @@ def test_learned_classifiers_are_measured_too(tmp_path):
     np.linalg.norm(rows @ mean + np.asarray(dense['bias'])), rel=1e-4
   )
   # Of a feature map, the means over positions.
-  maps = np.asarray(out['intermediates']['level1'], np.float64).mean((1, 2))
+  maps = np.asarray(out.intermediates['level1'], np.float64).mean((1, 2))
   norms = np.linalg.norm(maps, axis=1)
   assert found[-1]['feature_norm_mean'] == pytest.approx(norms.mean(), rel=1e-4)
 
@@ -257,7 +257,7 @@ def test_damaged_logs_and_old_runs_are_told(run, tmp_path):
     file.write_text(content.replace('{"step": 30', '{"st'))
     workdir = Workdir(folder, describe(watched('haframe'), data), identity)
     with pytest.raises(CheckpointError, match='line 2 is damaged'):
-      workdir.rewind_log(45)
+      workdir.logs.rewind(45)
     workdir.close()
   finally:
     file.write_text(content)

@@ -1,14 +1,12 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""CIFAR-100: 60,000 images of 32 x 32 pixels in 100 classes."""
+"""CIFAR-100: 60,000 images of 32 x 32 pixels, by TensorFlow Datasets."""
 
-from hafjax.data import tfds
-from hafjax.data.spec import Spec
+from hafjax.data.specs import Spec
+from hafjax.data.tfds import reader
 
 SPEC = Spec(
-  read=lambda hierarchy, config: tfds.read_like_hierarchy(
-    'cifar100', hierarchy, config
-  ),
+  read=reader('cifar100'),
   mean=(0.5071, 0.4867, 0.4408),
   std=(0.2675, 0.2565, 0.2761),
   hierarchy='cifar100',

@@ -1,27 +1,26 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Fashion-MNIST: 70,000 grey images of 28 x 28 pixels in 10 classes."""
+"""Fashion-MNIST: IDX files, or by TensorFlow Datasets."""
 
-from hafjax.data import tfds
-from hafjax.data.idx import has_idx
-from hafjax.data.idx import idx_splits
+from hafjax.data import idx
 from hafjax.data.labels import relabel
-from hafjax.data.spec import Spec
-from hafjax.data.spec import Splits
+from hafjax.data.specs import Spec
+from hafjax.data.splits import Arrays
+from hafjax.data.tfds import tfds_splits
 from hafjax.hierarchy import load_hierarchy
 
 # Where Debian's package dataset-fashion-mnist puts its files.
-DEBIAN = '/usr/share/datasets/fashion-mnist'
+DEBIAN_FOLDER = '/usr/share/datasets/fashion-mnist'
 
 
-def _read(hierarchy, config) -> Splits:
-  names = load_hierarchy('fashion_mnist').class_names
-  folder = config.data_dir or DEBIAN
-  if has_idx(folder):
-    splits = idx_splits(folder, len(names))
+def _read(hierarchy, config) -> dict[str, Arrays]:
+  class_names = load_hierarchy('fashion_mnist').class_names
+  folder = config.data_dir or DEBIAN_FOLDER
+  if idx.has_idx(folder):
+    splits = idx.idx_splits(folder, len(class_names))
   else:
-    splits = tfds.tfds_splits('fashion_mnist', config.data_dir)
-  return relabel(splits, names, hierarchy)
+    splits = tfds_splits('fashion_mnist', config.data_dir)
+  return relabel(splits, class_names, hierarchy)
 
 
 SPEC = Spec(

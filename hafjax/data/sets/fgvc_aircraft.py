@@ -1,64 +1,64 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""FGVC-Aircraft: 10,000 photographs of 100 variants of aircraft."""
+"""FGVC-Aircraft: 100 variants of aircraft (Maji et al., arXiv 1306.5151)."""
 
 import os
 
-from hafjax.data.folders import SPLITS
-from hafjax.data.folders import Listing
-from hafjax.data.folders import check_files_exist
-from hafjax.data.folders import labelled
-from hafjax.data.folders import read_lines
-from hafjax.data.folders import root_of
-from hafjax.data.spec import Spec
-from hafjax.data.spec import Splits
-from hafjax.data.spec import image_decoder
-from hafjax.data.splits import DataError
+from hafjax.data import folders
+from hafjax.data.decode import Files
+from hafjax.data.decode import ImageDecoder
+from hafjax.data.errors import DataError
+from hafjax.data.specs import Spec
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import builders
 
+# Rows at the bottom of every image: a banner with its photographer's name.
+_BANNER = 20
 
-def list_images(config_folder: str) -> Listing:
+
+def _read(hierarchy, config) -> dict[str, Files]:
+  listing = list_images(config.data_dir)
+  decoder = ImageDecoder.from_config(config, cut_bottom=_BANNER)
+  published = {name: _published_name(name) for name in listing['train'][1]}
+  return folders.labeled(listing, hierarchy, decoder, [published])
+
+
+def _tree(config) -> Hierarchy:
+  root = folders.root_of(config.data_dir, 'fgvc_aircraft')
+  return builders.from_fgvc_aircraft(root)
+
+
+def list_images(config_folder: str) -> folders.Listing:
   """The official layout: images/ID.jpg, and lists of ID and variant by split.
 
   The folder is that of the archive, fgvc-aircraft-2013b, or data/ in it.
+
+  Raises:
+    DataError: if a list or an image is missing, or a list is malformed.
   """
-  root = root_of(config_folder, 'fgvc_aircraft')
+  root = folders.root_of(config_folder, 'fgvc_aircraft')
   if (root / 'data' / 'images').is_dir():
     root = root / 'data'
   listing = {}
-  for split in SPLITS:
+  for split in folders.SPLITS:
     file = root / f'images_variant_{split}.txt'
-    lines = read_lines(file)
+    lines = folders.read_lines(file)
     for number, line in enumerate(lines, 1):
       if ' ' not in line:
         raise DataError(
-          f'{file}, line {number}: an image and its variant are wanted, got '
+          f'{file}, line {number}: expected an image and its variant, got '
           f'{line!r}.'
         )
     pairs = [line.split(' ', 1) for line in lines]
     files = [os.path.join(root, 'images', f'{name}.jpg') for name, _ in pairs]
-    check_files_exist(files, file)
+    folders.check_exist(files, file)
     listing[split] = files, [variant for _, variant in pairs]
   return listing
 
 
-def published_variant(name: str) -> str:
-  """How the published tree of FGVC-Aircraft spells a variant."""
-  return 'v-' + name.replace('/', '-slash-')
-
-
-def _read(hierarchy, config) -> Splits:
-  listing = list_images(config.data_dir)
-  # The last 20 rows of every image are a banner with its photographer's name.
-  how = image_decoder(config, cut_bottom=20)
-  names = {name: published_variant(name) for name in listing['train'][1]}
-  return labelled(listing, hierarchy, how, [names])
-
-
-def _tree(config) -> Hierarchy:
-  root = root_of(config.data_dir, 'fgvc_aircraft')
-  return builders.from_fgvc_aircraft(root)
+def _published_name(variant: str) -> str:
+  """A variant as the published tree of FGVC-Aircraft spells it."""
+  return 'v-' + variant.replace('/', '-slash-')
 
 
 SPEC = Spec(

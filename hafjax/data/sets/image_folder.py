@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Images of the user's own, in a folder a class."""
+"""Images of your own: ROOT/{train,val,test}/CLASS/*.{jpg,jpeg,png}."""
 
 import os
 import pathlib
@@ -8,30 +8,31 @@ import pathlib
 from absl import logging
 
 from hafjax.data import decode
-from hafjax.data.folders import SPLITS
-from hafjax.data.folders import Listing
-from hafjax.data.folders import labelled
-from hafjax.data.folders import root_of
-from hafjax.data.spec import VALIDATION_FIELDS
-from hafjax.data.spec import Spec
-from hafjax.data.spec import Splits
-from hafjax.data.spec import image_decoder
-from hafjax.data.spec import with_validation
-from hafjax.data.splits import DataError
-from hafjax.hierarchy import Hierarchy
-from hafjax.plugins import fields as f
+from hafjax.data import folders
+from hafjax.data.decode import ImageDecoder
+from hafjax.data.errors import DataError
+from hafjax.data.specs import Spec
+from hafjax.data.splits import Split
+from hafjax.data.splits import with_validation
+from hafjax.plugins.fields import SHARE
 from hafjax.plugins.fields import Field
+from hafjax.plugins.fields import at_least
+from hafjax.plugins.fields import one_of
 
 
-def list_images(config_folder: str) -> Listing:
-  """ROOT/{train,val,test}/CLASS/*.{jpg,jpeg,png}; val may be missing.
+def _read(hierarchy, config) -> dict[str, Split]:
+  options = SPEC.options(config)
+  listing = _list_images(config.data_dir)
+  decoder = ImageDecoder.from_config(config, channels=options['channels'])
+  splits = folders.labeled(listing, hierarchy, decoder)
+  return with_validation(splits, options['val_share'], options['val_seed'])
 
-  Raises:
-    DataError: if a split or all images of a class are missing.
-  """
-  root = root_of(config_folder, 'image_folder')
+
+def _list_images(config_folder: str) -> folders.Listing:
+  """Images by split and class; val may be missing."""
+  root = folders.root_of(config_folder, 'image_folder')
   listing = {}
-  for split in SPLITS:
+  for split in folders.SPLITS:
     folder = root / split
     if folder.is_dir():
       listing[split] = _class_folders(folder)
@@ -44,7 +45,8 @@ def list_images(config_folder: str) -> Listing:
 
 
 def _class_folders(folder: pathlib.Path) -> tuple[list[str], list[str]]:
-  files, names, others = [], [], 0
+  """Files and class names of a split."""
+  files, names, num_others = [], [], 0
   classes = sorted(
     entry.name
     for entry in os.scandir(folder)
@@ -57,27 +59,22 @@ def _class_folders(folder: pathlib.Path) -> tuple[list[str], list[str]]:
     )
   for name in classes:
     inside = [e.name for e in os.scandir(folder / name) if e.is_file()]
-    chosen = sorted(n for n in inside if n.lower().endswith(decode.SUFFIXES))
-    if not chosen:
+    images = sorted(n for n in inside if n.lower().endswith(decode.SUFFIXES))
+    if not images:
       raise DataError(
-        f'{folder / name} holds no .jpg, .jpeg or .png file: put images there, '
+        f'{folder / name} has no .jpg, .jpeg or .png file: put images there, '
         'or take the class out of the data and of the hierarchy.'
       )
-    others += len(inside) - len(chosen)
-    files += [os.path.join(folder, name, file) for file in chosen]
-    names += [name] * len(chosen)
-  if others:
+    num_others += len(inside) - len(images)
+    files += [os.path.join(folder, name, image) for image in images]
+    names += [name] * len(images)
+  if num_others:
     logging.warning(
-      '%d files below %s are no .jpg, .jpeg or .png: left out.', others, folder
+      '%d files below %s are not .jpg, .jpeg or .png: left out.',
+      num_others,
+      folder,
     )
   return files, names
-
-
-def _read(hierarchy: Hierarchy, config) -> Splits:
-  own = config.folder
-  decoder = image_decoder(config, channels=own.channels)
-  splits = labelled(list_images(config.data_dir), hierarchy, decoder)
-  return with_validation(splits, own.val_share, own.val_seed)
 
 
 SPEC = Spec(
@@ -86,7 +83,12 @@ SPEC = Spec(
   flip=True,
   group='folder',
   fields=dict(
-    channels=Field(3, f.one_of(1, 3), 'Color channels: 3, or 1 for grey.'),
-    **VALIDATION_FIELDS,
+    channels=Field(3, one_of(1, 3), '3, or 1 for gray images.'),
+    val_share=Field(
+      0.1,
+      SHARE,
+      'Part of each class that validates, if there is no folder val.',
+    ),
+    val_seed=Field(0, at_least(0), 'Fixes which examples validate.'),
   ),
 )

@@ -1,35 +1,18 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Synthetic images of any tree; nothing is downloaded."""
+"""Synthetic images whose similarities follow the hierarchy, any one."""
 
-from hafjax.data.spec import Spec
-from hafjax.data.spec import Splits
+from hafjax.data.specs import Spec
+from hafjax.data.splits import Arrays
 from hafjax.data.synthetic import synthetic_splits
-from hafjax.hierarchy import Hierarchy
-from hafjax.plugins import fields as f
+from hafjax.plugins.fields import NOT_NEGATIVE
 from hafjax.plugins.fields import Field
-
-FIELDS = dict(
-  image_size=Field(24, f.at_least(4), 'Height and width in pixels.'),
-  channels=Field(3, f.one_of(3), 'Color channels.'),
-  train_per_class=Field(200, f.at_least(1), 'Training images of each class.'),
-  val_per_class=Field(50, f.at_least(1), 'Validation images of each class.'),
-  test_per_class=Field(100, f.at_least(1), 'Test images of each class.'),
-  noise=Field(
-    3.5,
-    f.NOT_NEGATIVE,
-    "Standard deviation of pixel noise; the templates' is 1. The default is "
-    'hard enough that methods differ.',
-  ),
-  max_shift=Field(
-    3, f.at_least(0), 'Largest cyclic shift in pixels, each way, inclusive.'
-  ),
-  seed=Field(0, f.at_least(0), 'Fixes templates and images.'),
-)
+from hafjax.plugins.fields import at_least
+from hafjax.plugins.fields import one_of
 
 
-def _read(hierarchy: Hierarchy, config) -> Splits:
-  return synthetic_splits(hierarchy, **config.synthetic)
+def _read(hierarchy, config) -> dict[str, Arrays]:
+  return synthetic_splits(hierarchy, **SPEC.options(config))
 
 
 SPEC = Spec(
@@ -38,5 +21,23 @@ SPEC = Spec(
   std=(0.125,) * 3,
   hierarchy='quickstart',
   group='synthetic',
-  fields=FIELDS,
+  fields=dict(
+    image_size=Field(24, at_least(4), 'Height and width in pixels.'),
+    channels=Field(3, one_of(3), 'Color channels.'),
+    train_per_class=Field(200, at_least(1), 'Training images of each class.'),
+    val_per_class=Field(50, at_least(1), 'Validation images of each class.'),
+    test_per_class=Field(100, at_least(1), 'Test images of each class.'),
+    noise=Field(
+      3.5,
+      NOT_NEGATIVE,
+      'Standard deviation of the noise, where that of the class templates is '
+      '1. The default is hard enough that methods differ.',
+    ),
+    max_shift=Field(
+      3, at_least(0), 'Largest shift of an image in pixels, each way.'
+    ),
+    seed=Field(
+      0, at_least(0), 'Fixes templates and images: the data set, not the run.'
+    ),
+  ),
 )

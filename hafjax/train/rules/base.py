@@ -51,7 +51,7 @@ class Rule:
     sums: (probs [B, K], coarse probabilities [B, M] or None, labels, mask,
       `metrics.Ranking`) -> sums over a batch, to be added up.
     finalize: (sums over a split, the same ranking) -> values by name: numbers,
-      and at most one curve, see `runs.schema.Curve.values`.
+      and at most one curve, see `runs.schema.Curve.of`.
     workdir: of the run that makes the coarse probabilities; '' for none.
   """
 

@@ -31,11 +31,7 @@ def build(name: str, context: RuleContext, argument: str) -> Rule:
     curve = {k: v / count for k, v in total.items() if k != 'count'}
     area = decisions.area_under_risk_coverage(curve['coverage'], curve['risk'])
     return dict(
-      # The parameter first, then the axes.
-      {
-        name: np.asarray(curve[name]).tolist()
-        for name in ('threshold', 'coverage', 'risk')
-      },
+      {name: np.asarray(values).tolist() for name, values in curve.items()},
       area=float(area),
     )
 
