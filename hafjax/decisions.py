@@ -312,8 +312,8 @@ def selective_curve(
 
   Raises:
     ValueError: if there is not a column for each class or a label for each
-      example, there are no examples, a label is no class, or thresholds are not in [0, 1] (which is
-      not seen where they are traced).
+      example, there are no examples, a label is no class, or thresholds are not
+      in [0, 1] (which is not seen where they are traced).
   """
   thresholds = _checked_thresholds(thresholds, 'thresholds', 1)
   probs, labels = _class_probs(probs, hierarchy), arrays.as_jax(labels)
