@@ -6,6 +6,8 @@ They know the tree and nothing of how the probabilities were made. K classes, N
 nodes, B examples; a `hierarchy` is a constant of the function that is compiled.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32, Integer, Num
@@ -122,7 +124,8 @@ def crm_tree(
     values[hierarchy.leaves] = 0
   gains = values[hierarchy.parents] - values
   gains[0] = -values[0]
-  scores = tree_sums.down(masses * gains.astype(masses.dtype), hierarchy)
+  gains = gains.astype(masses.dtype)[None]
+  scores = tree_sums.down(masses * gains, hierarchy)
   return scores[:, hierarchy.leaves]
 
 
@@ -203,7 +206,7 @@ def hie(
 def selective(
   probs: Float[ArrayLike, 'b k'],
   hierarchy: Hierarchy,
-  threshold: float | Float[ArrayLike, ''],
+  threshold: float | Num[ArrayLike, ''],
 ) -> Int32[Array, 'b']:
   """The nearest node that is certain enough, at the most likely class or above.
 
@@ -288,7 +291,7 @@ def selective_curve(
   probs: Float[ArrayLike, 'b k'],
   labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
-  thresholds: Float[ArrayLike, 't'],
+  thresholds: Num[ArrayLike, 't'] | Sequence[float],
   mask: Bool[ArrayLike, 'b'] | None = None,
 ) -> dict[str, Float[Array, 't']]:
   """What `selective` answers at several thresholds, and how often it is right.

@@ -141,10 +141,10 @@ def ranked_on_host(scores: np.ndarray) -> Int[np.ndarray, 'b k']:
 
 
 def hierarchical_sums(
-  scores: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
+  scores: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
   ranking: Ranking,
-  mask: Bool[Array, 'b'] | None = None,
+  mask: Bool[ArrayLike, 'b'] | None = None,
 ) -> dict[str, Array]:
   """A batch's part of `hierarchical_metrics`, to be added to others'.
 
@@ -158,9 +158,10 @@ def hierarchical_sums(
   Returns:
     A dict of sums over the examples that count.
   """
+  scores, labels = arrays.as_jax(scores), arrays.as_jax(labels)
   scores = severest_where_nan(scores, labels, ranking)
   best = ranked(scores, ranking.ideal.shape[1])
-  mask = jnp.ones(len(labels), bool) if mask is None else mask
+  mask = jnp.ones(len(labels), bool) if mask is None else arrays.as_jax(mask)
   dtype = jnp.promote_types(scores.dtype, jnp.float32)
   return sums_of_ranked(best, labels, ranking, mask.astype(dtype))
 

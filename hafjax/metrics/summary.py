@@ -125,7 +125,7 @@ def finalise(
     MetricError: if there are no examples.
   """
   sums = jax.tree.map(lambda value: np.asarray(value, np.float64), sums)
-  count = sums['count']
+  count = float(sums['count'])
   if not count:
     raise MetricError('There are no examples to measure.')
   if isinstance(truth, ranking_lib.Ranking):

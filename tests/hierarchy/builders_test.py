@@ -162,6 +162,7 @@ class TestPublished:
 # --- Columns -----------------------------------------------------------------
 
 
+@pytest.mark.usefixtures('unchecked')
 class TestColumns:
   columns = {
     'label': ['wolf', 'oak', 'wolf', 'dog', 'morel'],
@@ -287,6 +288,7 @@ class TestColumns:
 # --- iNaturalist -------------------------------------------------------------
 
 
+@pytest.mark.usefixtures('unchecked')
 class TestInaturalist:
   names = (
     '00000_Animalia_Annelida_Clitellata_Haplotaxida_Lumbricidae_Lumbricus'
@@ -429,6 +431,7 @@ EDGES = [
 ]
 
 
+@pytest.mark.usefixtures('unchecked')
 class TestWordnet:
   def test_the_most_specific_parent(self):
     tree = builders.from_wordnet(['dog', 'wolf', 'cat'], EDGES)
