@@ -27,7 +27,11 @@ if 'XLA_FLAGS' not in os.environ:
   if subprocess.run(asked, capture_output=True).returncode:
     os.environ['XLA_FLAGS'] = ''
 
+# Arrays of different ranks meet by mistake more often than on purpose.
+os.environ['JAX_NUMPY_RANK_PROMOTION'] = 'raise'
+
 import jax
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -47,6 +51,12 @@ def reference():
       return dict(arrays)
 
   return load
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+  """Without checks of annotations, as for users: for tests of our errors."""
+  monkeypatch.setattr(jaxtyping.config, 'jaxtyping_disable', True)
 
 
 @pytest.fixture

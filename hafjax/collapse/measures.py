@@ -17,7 +17,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Integer
+from jaxtyping import Array, Bool, Float, Integer, Num
 import numpy as np
 
 from hafjax.collapse import statistics
@@ -60,7 +60,7 @@ def nc1(
   if kind == 'cdnv':
     grid = class_distances(stats, power)
     return grid.sum() / (num_classes * (num_classes - 1))
-  spread = stats.means - _centre(stats, centre)
+  spread = stats.means - _centre(stats, centre)[None]
   between = spread.T @ spread / num_classes
   if kind == 'quotient':
     return jnp.trace(stats.within) / jnp.trace(between)
@@ -102,9 +102,9 @@ def _centre(stats, centre):
 def _squared_distances(vectors):
   # By products, for differences would take [K, K, d]; centred, so that less
   # cancels.
-  vectors = vectors - vectors.mean(axis=0)
+  vectors = vectors - vectors.mean(axis=0, keepdims=True)
   squares = jnp.sum(vectors**2, axis=1)
-  found = squares[:, None] + squares - 2 * vectors @ vectors.T
+  found = squares[:, None] + squares[None] - 2 * vectors @ vectors.T
   return jnp.maximum(found, 0)
 
 
@@ -276,7 +276,7 @@ def uniform_duality(
 def length_gap(
   classifier: Float[ArrayLike, 'k d'],
   class_means: Float[ArrayLike, 'k d'],
-  ratios: Float[ArrayLike, 'k'],
+  ratios: Num[ArrayLike, 'k'],
 ) -> Float[Array, '']:
   """|(|w_k|^2 / |h_k|^2 - ratio_k)_k| over classes; B, imbalanced."""
   classifier, class_means, ratios = fitted(
@@ -332,13 +332,13 @@ def nc4(
     present=(present, 'k'),
   )
   # Centred, for else much cancels in |x - m|^2, which is taken less |x|^2.
-  centre = class_means.mean(axis=0, where=present[:, None])
+  centre = class_means.mean(axis=0, keepdims=True, where=present[:, None])
   features, class_means = features - centre, class_means - centre
   products = jnp.matmul(
     features, class_means.T, precision=jax.lax.Precision.HIGHEST
   )
-  distances = jnp.sum(class_means**2, axis=1) - 2 * products
-  distances = jnp.where(present, distances, jnp.inf)
+  distances = jnp.sum(class_means**2, axis=1)[None] - 2 * products
+  distances = jnp.where(present[None], distances, jnp.inf)
   return jnp.argmin(distances, axis=1) == predictions
 
 

@@ -80,5 +80,6 @@ def crm_tree(
     values[hierarchy.leaves] = 0
   gains = values[hierarchy.parents] - values
   gains[0] = -values[0]
-  scores = tree_sums.down(masses * gains.astype(masses.dtype), hierarchy)
+  gains = gains.astype(masses.dtype)[None]
+  scores = tree_sums.down(masses * gains, hierarchy)
   return scores[:, hierarchy.leaves]

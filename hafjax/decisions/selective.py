@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Selective classification: the deepest node that is certain enough."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int32, Integer
+from jaxtyping import Array, Bool, Float, Int32, Integer, Num
 import numpy as np
 
 from hafjax.decisions.nodes import class_probs
@@ -23,7 +25,7 @@ _SLACK = 32
 def selective(
   probs: Float[ArrayLike, 'b k'],
   hierarchy: Hierarchy,
-  threshold: float | Float[ArrayLike, ''],
+  threshold: float | Num[ArrayLike, ''],
 ) -> Int32[Array, 'b']:
   """The nearest node that is certain enough, at the most likely class or above.
 
@@ -88,7 +90,7 @@ def selective_curve(
   probs: Float[ArrayLike, 'b k'],
   labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
-  thresholds: Float[ArrayLike, 't'],
+  thresholds: Num[ArrayLike, 't'] | Sequence[float],
   mask: Bool[ArrayLike, 'b'] | None = None,
 ) -> dict[str, Float[Array, 't']]:
   """What `selective` answers at several thresholds, and how often it is right.

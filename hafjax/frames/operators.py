@@ -129,8 +129,8 @@ class TreeFrame:
     return cls(
       scale=np.sqrt((1 - s) * kernel.increments),
       centre=np.sqrt(kernel.increments / (1 - s)) * weights,
-      shrinkage=np.float64((1 - np.sqrt(max(0.0, 1 + s * norm2))) / norm2),
-      min_similarity=np.float64(s),
+      shrinkage=np.asarray((1 - np.sqrt(max(0.0, 1 + s * norm2))) / norm2),
+      min_similarity=np.asarray(s, np.float64),
       parents=hierarchy.parents,
       leaves=hierarchy.leaves,
       depths=hierarchy.node_depths,
@@ -149,7 +149,7 @@ class TreeFrame:
     """Products of features with all class vectors."""
     features = _checked(features, self)
     dtype = features.dtype
-    values = features * jnp.asarray(self.scale, dtype)
+    values = features * jnp.asarray(self.scale, dtype)[None]
     sums = tree_sums.down(values, self)
     projections = sums[:, jnp.asarray(self.leaves)]
     return projections - self._offset(features)
@@ -157,7 +157,7 @@ class TreeFrame:
   def _offset(self, features):
     """tau (u . h), which all classes share as A u = 1; [B, 1]."""
     centre = jnp.asarray(self.centre, features.dtype)
-    along = jnp.sum(features * centre, axis=1, keepdims=True)
+    along = jnp.sum(features * centre[None], axis=1, keepdims=True)
     return jnp.asarray(self.shrinkage, features.dtype) * along
 
   def _paths(self, labels):
@@ -177,7 +177,7 @@ class TreeFrame:
     rows = jnp.zeros((len(paths), self.dim), scale.dtype)
     # (A u)_k = 1 makes the second term the same for all classes.
     rows = rows.at[jnp.arange(len(paths))[:, None], paths].set(scale[paths])
-    return rows - jnp.asarray(self.shrinkage) * jnp.asarray(self.centre)
+    return rows - jnp.asarray(self.shrinkage) * jnp.asarray(self.centre)[None]
 
   def similarity(
     self, labels: Integer[ArrayLike, 'b'], labels2: Integer[ArrayLike, 'c']
@@ -190,7 +190,7 @@ class TreeFrame:
       nodes = paths[:, level]
       # A shallow class stands at several levels, and counts once.
       fresh = jnp.asarray(self.depths)[nodes] == level
-      shared = (nodes[:, None] == paths2[:, level]) & fresh[:, None]
+      shared = (nodes[:, None] == paths2[None, :, level]) & fresh[:, None]
       total += jnp.where(shared, scale[nodes, None] ** 2, 0.0)
     return total + jnp.asarray(self.min_similarity)
 

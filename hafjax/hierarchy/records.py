@@ -28,9 +28,9 @@ class Nodes(NamedTuple):
     leaves: all nodes without children, in class order.
   """
 
-  parents: Sequence[int]
+  parents: Sequence[int] | np.ndarray
   names: Sequence[str]
-  leaves: Sequence[int]
+  leaves: Sequence[int] | np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)

@@ -88,7 +88,9 @@ class Order(NamedTuple):
   depths: np.ndarray
 
 
-def breadth_first(parents: Sequence[int], leaves: Sequence[int]) -> Order:
+def breadth_first(
+  parents: Sequence[int] | np.ndarray, leaves: Sequence[int] | np.ndarray
+) -> Order:
   """Puts a checked tree into breadth-first order.
 
   Args:

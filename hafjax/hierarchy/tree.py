@@ -385,8 +385,8 @@ def assemble(nodes: records.Nodes) -> Hierarchy:
   order = topology.breadth_first(nodes.parents, nodes.leaves)
   return Hierarchy(
     node_names=tuple([nodes.names[node] for node in order.nodes.tolist()]),
-    parents=order.parents,
-    leaves=order.leaves,
-    node_heights=order.heights,
-    node_depths=order.depths,
+    parents=order.parents.astype(np.int32),
+    leaves=order.leaves.astype(np.int32),
+    node_heights=order.heights.astype(np.int32),
+    node_depths=order.depths.astype(np.int32),
   )

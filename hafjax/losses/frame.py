@@ -10,6 +10,7 @@ from hafjax import frames
 from hafjax.losses import arguments
 from hafjax.losses.errors import LossError
 from hafjax.numerics import checks
+from hafjax.numerics.arrays import AnyArray
 from hafjax.numerics.arrays import ArrayLike
 from hafjax.numerics.vectors import at_least_float32
 from hafjax.numerics.vectors import divided
@@ -51,8 +52,8 @@ def haframe_loss(
   features: Float[ArrayLike, 'b d'],
   frame: Float[ArrayLike, 'k d'] | frames.Frame,
   labels: Integer[ArrayLike, 'b'],
-  alpha: float | Float[Array, ''],
-  beta: float | Float[Array, ''] | None = None,
+  alpha: float | Float[AnyArray, ''],
+  beta: float | Float[AnyArray, ''] | None = None,
 ) -> Float[Array, 'b']:
   """beta times cross-entropy plus alpha times the cosine loss.
 

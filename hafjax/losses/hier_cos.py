@@ -18,16 +18,17 @@ from hafjax.losses.errors import LossError
 from hafjax.numerics import arrays
 from hafjax.numerics import checks
 from hafjax.numerics import tree_sums
+from hafjax.numerics.arrays import AnyArray
 from hafjax.numerics.arrays import ArrayLike
 from hafjax.numerics.vectors import divided
 from hafjax.numerics.vectors import norm
 
 
 def hier_cos_loss(
-  features: Float[ArrayLike, 'b n-1'],
+  features: Float[ArrayLike, 'b m'],
   labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
-  alpha: float | Float[Array, ''],
+  alpha: float | Float[AnyArray, ''],
 ) -> Float[Array, 'b']:
   """Draws the magnitudes of coordinates to the nodes of the label's path.
 
@@ -88,7 +89,7 @@ def hier_cos_loss(
   return batch.loss(divergence + alpha * terms.sum(axis=1))
 
 
-def _checked(features, hierarchy) -> Float[Array, 'b n-1']:
+def _checked(features, hierarchy) -> Float[Array, 'b m']:
   """Features as a JAX array, a coordinate for each node below the root."""
   features = arrays.as_jax(features)
   arguments.check_matrix(features, name='features')
@@ -123,7 +124,7 @@ def _balance(there, dtype):
 
 
 def hier_cos_scores(
-  features: Float[ArrayLike, 'b n-1'], hierarchy: Hierarchy
+  features: Float[ArrayLike, 'b m'], hierarchy: Hierarchy
 ) -> Float[Array, 'b k']:
   """Norms of features projected to the subspaces of the classes.
 
@@ -143,8 +144,8 @@ def hier_cos_scores(
 
 
 def hier_cos_node_scores(
-  features: Float[ArrayLike, 'b n-1'], hierarchy: Hierarchy
-) -> Float[Array, 'b n-1']:
+  features: Float[ArrayLike, 'b m'], hierarchy: Hierarchy
+) -> Float[Array, 'b m']:
   """Norms of features projected to the subspaces of all nodes.
 
   A node's subspace has the coordinates of its ancestors, of itself and of all
@@ -167,7 +168,7 @@ def hier_cos_node_scores(
 
 
 def hier_cos_level_predictions(
-  features: Float[ArrayLike, 'b n-1'], hierarchy: Hierarchy
+  features: Float[ArrayLike, 'b m'], hierarchy: Hierarchy
 ) -> Int[Array, 'b l']:
   """The best node of each level, by `hier_cos_node_scores`.
 

@@ -195,7 +195,7 @@ def _divergences(log_p, log_q):
   )
 
 
-def pair_counts(labels: Int[Array, 'b'], num_pairs: int) -> Int[Array, 'b-1']:
+def pair_counts(labels: Int[ArrayLike, 'b'], num_pairs: int) -> Int[Array, '_']:
   """How many of the slots for pairs each pair of neighbours gets.
 
   The batch is walked along (j, j + 1), pairs of the same label left out, until
@@ -209,6 +209,7 @@ def pair_counts(labels: Int[Array, 'b'], num_pairs: int) -> Int[Array, 'b-1']:
     int[B - 1]; slots that stay empty are missing from the sum. As in the code
     of arXiv 2207.12646.
   """
+  labels = arrays.as_jax(labels)
   keep = labels[:-1] != labels[1:]
   each_walk = keep.sum()
   filled = jnp.minimum(num_pairs, len(labels) * each_walk)

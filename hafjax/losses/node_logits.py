@@ -190,7 +190,7 @@ def soft_max_margin_loss(
     depths = jnp.asarray(hierarchy.node_depths)
     # Nodes shared by the ways from the root to the label and to the node.
     shared = tree_sums.down(path.astype(node_logits.dtype), hierarchy)
-    cost = depths[leaves] + depths - 2 * (shared - 1)
+    cost = depths[leaves] + depths[None] - 2 * (shared - 1)
   else:
     cost = ~path
   raised = node_logits + weight * cost.astype(node_logits.dtype)

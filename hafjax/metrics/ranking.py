@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import flax
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Num
+from jaxtyping import Array, Bool, Float, Int, Integer, Num
 import numpy as np
 
 from hafjax.metrics.base import Metric
@@ -15,6 +15,8 @@ from hafjax.metrics.base import Scored
 from hafjax.metrics.checks import check_distances
 from hafjax.metrics.checks import checked_batch
 from hafjax.metrics.errors import MetricError
+from hafjax.numerics import arrays
+from hafjax.numerics.arrays import ArrayLike
 
 
 @flax.struct.dataclass
@@ -61,10 +63,10 @@ class Ranking:
 
 
 def hierarchical_sums(
-  scores: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
+  scores: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
   ranking: Ranking,
-  mask: Bool[Array, 'b'] | None = None,
+  mask: Bool[ArrayLike, 'b'] | None = None,
 ) -> dict[str, Array]:
   """A batch's part of `hierarchical_metrics`, to be added to others'.
 
@@ -77,8 +79,9 @@ def hierarchical_sums(
   Returns:
     A dict of sums over the examples that count.
   """
+  scores, labels = arrays.as_jax(scores), arrays.as_jax(labels)
   batch = Scored.create(scores, labels, ranking.num_ranks)
-  mask = jnp.ones(len(labels), bool) if mask is None else mask
+  mask = jnp.ones(len(labels), bool) if mask is None else arrays.as_jax(mask)
   return sums_of_ranked(
     batch.ranked, labels, ranking, mask.astype(batch.scores.dtype)
   )

@@ -140,7 +140,7 @@ def finalize(sums: dict, tables: Mapping[str, Tables], frame=None) -> dict:
     MetricError: if there are no examples.
   """
   sums = jax.tree.map(lambda value: np.asarray(value, np.float64), sums)
-  count = sums['count']
+  count = float(sums['count'])
   if not count:
     raise MetricError('There are no examples to measure.')
   values = {}

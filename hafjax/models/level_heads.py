@@ -92,7 +92,7 @@ class LevelClassifiers(nn.Module):
       )
       bias = self.param(f'bias{level}', nn.initializers.zeros, (size,))
       level_weights.append(weights)
-      level_logits.append(features @ weights.T + bias)
+      level_logits.append(features @ weights.T + bias[None])
     return HeadOutputs(
       features,
       level_logits[-1],

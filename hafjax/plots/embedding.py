@@ -14,6 +14,8 @@ import numpy as np
 
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import levels
+from hafjax.numerics import arrays
+from hafjax.numerics.arrays import ArrayLike
 from hafjax.plots import classes
 
 # Panels are squares of this many points (1/72 inch), text is this high.
@@ -25,7 +27,7 @@ _MAX_LEGEND = 12
 
 
 def embedding_picture(
-  frame: Float[np.ndarray, 'k d'],
+  frame: Float[ArrayLike, 'k d'],
   hierarchy: Hierarchy | None = None,
   dims: int = 2,
   *,
@@ -110,7 +112,7 @@ def embedding_picture(
 
 def _principal(frame, dims) -> tuple[np.ndarray, np.ndarray]:
   """Coordinates [K, dims], and the share of the squared length of each."""
-  frame = np.asarray(frame, np.float64)
+  frame = arrays.as_numpy(frame, np.float64)
   if frame.ndim != 2:
     raise ValueError(f'A frame must be a matrix, got shape {frame.shape}.')
   if not (np.isfinite(frame).all() and frame.any()):

@@ -10,6 +10,8 @@ import numpy as np
 
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import levels
+from hafjax.numerics import arrays
+from hafjax.numerics.arrays import ArrayLike
 from hafjax.plots import classes
 
 # Panels are squares of this many points (1/72 inch), text is this high.
@@ -21,8 +23,7 @@ _MIN_GAP = 7
 
 
 def similarity_picture(
-  similarities: Float[np.ndarray, 'k k']
-  | Mapping[str, Float[np.ndarray, 'k k']],
+  similarities: Float[ArrayLike, 'k k'] | Mapping[str, Float[ArrayLike, 'k k']],
   hierarchy: Hierarchy | None = None,
   *,
   level_lines: bool = True,
@@ -52,7 +53,7 @@ def similarity_picture(
   if not isinstance(similarities, Mapping):
     similarities = {'': similarities}
   matrices = {
-    name: np.asarray(matrix, np.float64)
+    name: arrays.as_numpy(matrix, np.float64)
     for name, matrix in similarities.items()
   }
   num_classes = _check_matrices(matrices, hierarchy)

@@ -4,14 +4,13 @@
 
 from collections.abc import Sequence
 
-from jaxtyping import Num
 import matplotlib
 from matplotlib import figure as figure_lib
 from matplotlib import ticker
 import numpy as np
 
 from hafjax import frames
-from hafjax.hierarchy import Hierarchy
+from hafjax.frames.distances import Distances
 
 # Up to here classes are named one by one.
 _MAX_NAMES = 30
@@ -21,7 +20,7 @@ _ZERO = 1e-10
 
 
 def spectrum_picture(
-  distances: Num[np.ndarray, 'k k'] | Hierarchy,
+  distances: Distances,
   gammas: Sequence[float],
   *,
   kind: str = 'lca_height',

@@ -6,16 +6,17 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
-import numpy as np
+from jaxtyping import Float
 
 from hafjax import losses
+from hafjax.numerics import arrays
+from hafjax.numerics.arrays import ArrayLike
 from hafjax.ufm.model import FeatureLoss
 from hafjax.ufm.model import logit_losses
 
 
 def fixed_classifier(
-  classifier: Float[Array, 'k d'], loss: str, **options
+  classifier: Float[ArrayLike, 'k d'], loss: str, **options
 ) -> FeatureLoss:
   """A loss of features under a fixed last layer, to be given to `optimise`.
 
@@ -43,7 +44,7 @@ def fixed_classifier(
   )
   if loss not in known:
     raise ValueError(f'loss must be one of {tuple(known)}, got {loss!r}.')
-  classifier = np.asarray(classifier)
+  classifier = arrays.as_numpy(classifier)
 
   def on_features(features, labels):
     rows = jnp.asarray(classifier, features.dtype)

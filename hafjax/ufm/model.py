@@ -13,6 +13,9 @@ from jaxtyping import Array, Float, Int
 import numpy as np
 import optax
 
+from hafjax.numerics import arrays
+from hafjax.numerics.arrays import ArrayLike
+
 LOSSES = ('mse', 'ce')
 # Of features [N, d] and labels [N], one value per sample, [N].
 FeatureLoss = Callable[[Array, Array], Array]
@@ -154,13 +157,13 @@ def labels_of(class_counts: Sequence[int]) -> Int[np.ndarray, 'n']:
 
 
 def objective(
-  weights: Sequence[Float[Array, 'o i']],
-  features: Float[Array, 'd n'],
-  bias: Float[Array, 'k'] | None,
+  weights: Sequence[Float[ArrayLike, '_ _']],
+  features: Float[ArrayLike, 'd n'],
+  bias: Float[ArrayLike, 'k'] | None,
   class_counts: Sequence[int],
   weight_decays: Sequence[float],
-  feature_decay: float,
-  bias_decay: float = 0.0,
+  feature_decay: float | Float[ArrayLike, ''],
+  bias_decay: float | Float[ArrayLike, ''] = 0.0,
   loss: Loss = 'mse',
 ) -> Float[Array, '']:
   """The regularised loss of weights and free features.
@@ -190,6 +193,9 @@ def objective(
   """
   labels = labels_of(class_counts)
   check_loss(loss)
+  weights = tuple(arrays.as_array(matrix) for matrix in weights)
+  features = arrays.as_array(features)
+  bias = None if bias is None else arrays.as_array(bias)
   check_shapes(weights, features, bias, class_counts, loss)
   if len(weights) != len(weight_decays):
     raise ValueError(
@@ -197,9 +203,7 @@ def objective(
       f'{len(weight_decays)} decays.'
     )
   decays = (tuple(weight_decays), feature_decay, bias_decay)
-  return regularised_loss(
-    (tuple(weights), features, bias), labels, decays, loss
-  )
+  return regularised_loss((weights, features, bias), labels, decays, loss)
 
 
 def check_shapes(weights, features, bias, class_counts, loss):
@@ -244,7 +248,7 @@ def sample_losses(point, labels, loss: Loss) -> Float[Array, 'n']:
   outputs = functools.reduce(lambda x, w: product(w, x), weights, features).T
   if callable(loss):
     return loss(outputs, labels)
-  logits = outputs if bias is None else outputs + bias
+  logits = outputs if bias is None else outputs + bias[None]
   return logit_losses(logits, labels, loss)
 
 

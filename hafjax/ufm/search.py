@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import jax
 from jax import flatten_util
 import jax.numpy as jnp
-from jaxtyping import ArrayLike, Float, PyTree
+from jaxtyping import Float, PyTree
 import numpy as np
 import optax
 
 from hafjax import losses
+from hafjax.numerics.arrays import ArrayLike
 from hafjax.ufm.model import Loss
 from hafjax.ufm.model import check_loss
 from hafjax.ufm.model import labels_of
@@ -63,10 +64,10 @@ class SearchResult(NamedTuple):
 def optimise(
   class_counts: Sequence[int],
   dims: Sequence[int],
-  weight_decays: Sequence[float] | Float[np.ndarray, 's m'],
-  feature_decay: float | Float[np.ndarray, 's'],
+  weight_decays: Sequence[float] | Float[ArrayLike, '*s m'],
+  feature_decay: float | Float[ArrayLike, 's'],
   bias: bool = False,
-  bias_decay: float | Float[np.ndarray, 's'] = 0.0,
+  bias_decay: float | Float[ArrayLike, 's'] = 0.0,
   loss: Loss = 'mse',
   seed: int = 0,
   starts: int = 1,

@@ -63,7 +63,7 @@ def test_published_measures_about_either_centre(figures, stats, suffix, centre):
   for kind in ('pinv', 'svd', 'quotient'):
     close(collapse.nc1(stats, kind, centre), want(f'nc1_{kind}'))
   middle = stats.means.mean(0) if centre == 'classes' else stats.global_mean
-  spread, etf = stats.means - middle, frames.etf_similarity(10)
+  spread, etf = stats.means - middle[None], frames.etf_similarity(10)
   weights = figures['W']
   close(collapse.nc2(spread, etf), want('nc2_etf_err'))
   close(collapse.nc3(weights, spread, etf), want('nc3_dual_err'))
@@ -82,7 +82,7 @@ def test_published_measures_about_either_centre(figures, stats, suffix, centre):
 
 
 def test_published_measures_of_one_centre(figures, stats):
-  weights, spread = figures['W'], stats.means - stats.global_mean
+  weights, spread = figures['W'], stats.means - stats.global_mean[None]
   etf, identity = frames.etf_similarity(10), np.eye(10)
   close(collapse.nc1(stats), figures['td/nc1'])
   close(collapse.nc1(stats, 'cdnv'), figures['rw/nc1_cdnv'])
@@ -141,7 +141,7 @@ def test_published_deviations_from_a_frame(figures, group):
   weights = figures['W'] if group == 'etf' else figures['haf/W']
   target = frames.etf_similarity(10) if group == 'etf' else weights
   stats = statistics(features, figures['y'], 10)
-  centred = stats.means - stats.global_mean
+  centred = stats.means - stats.global_mean[None]
   for name, vectors in (
     ('cls', weights),
     ('cfeat', centred),
@@ -246,6 +246,7 @@ def test_classes_without_examples_are_left_out():
     lambda s: collapse.pair_kernel(s.means, 'other'),
   ],
 )
+@pytest.mark.usefixtures('unchecked')
 def test_unknown_kinds_are_refused(call):
   stats = statistics(np.eye(3, dtype=np.float32), np.arange(3), 3)
   with pytest.raises(ValueError, match="got 'other'"):

@@ -521,6 +521,7 @@ def test_half_precision_is_raised():
 GOOD = np.full((6, 5), 0.2)
 
 
+@pytest.mark.usefixtures('unchecked')
 @pytest.mark.parametrize(
   ('call', 'message'),
   [

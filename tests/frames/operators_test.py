@@ -223,6 +223,7 @@ def test_a_root_that_no_two_classes_part_at():
 TREE = Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/z'])
 
 
+@pytest.mark.usefixtures('unchecked')
 @pytest.mark.parametrize(
   'make, message',
   [

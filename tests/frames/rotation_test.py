@@ -127,6 +127,7 @@ def test_means_on_a_turned_frame_are_found_in_single_precision():
   np.testing.assert_allclose(rotation.T @ rotation, np.eye(6), atol=1e-5)
 
 
+@pytest.mark.usefixtures('unchecked')
 @pytest.mark.parametrize(
   'arguments, message',
   [

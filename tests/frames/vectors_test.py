@@ -278,6 +278,7 @@ TREE = Hierarchy.from_paths(['r/a/x', 'r/a/y', 'r/b/z'])
 STAR = np.array([[0, 1, 1, 1], [1, 0, 4, 4], [1, 4, 0, 4], [1, 4, 4, 0]], float)
 
 
+@pytest.mark.usefixtures('unchecked')
 @pytest.mark.parametrize(
   'make, message',
   [

@@ -154,6 +154,7 @@ class TestPublished:
 # --- Columns -----------------------------------------------------------------
 
 
+@pytest.mark.usefixtures('unchecked')
 class TestColumns:
   columns = {
     'label': ['wolf', 'oak', 'wolf', 'dog', 'morel'],
@@ -279,6 +280,7 @@ class TestColumns:
 # --- iNaturalist -------------------------------------------------------------
 
 
+@pytest.mark.usefixtures('unchecked')
 class TestInaturalist:
   names = (
     '00000_Animalia_Annelida_Clitellata_Haplotaxida_Lumbricidae_Lumbricus'
@@ -421,6 +423,7 @@ EDGES = [
 ]
 
 
+@pytest.mark.usefixtures('unchecked')
 class TestWordnet:
   def test_the_most_specific_parent(self):
     tree = builders.from_wordnet(['dog', 'wolf', 'cat'], EDGES)

@@ -763,6 +763,7 @@ TAKES_NONE = [
 ]
 
 
+@pytest.mark.usefixtures('unchecked')
 class TestErrors:
   @pytest.mark.parametrize('name, content, message', FILE_ERRORS)
   def test_file(self, tmp_path, name, content, message):

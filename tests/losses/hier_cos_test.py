@@ -246,6 +246,7 @@ def test_extremes_have_finite_gradients():
     assert np.isfinite(value) and np.isfinite(gradient).all(), scale
 
 
+@pytest.mark.usefixtures('unchecked')
 def test_wrong_widths_are_told():
   for function in (
     lambda z: hier_cos.hier_cos_loss(z, jnp.zeros(1, int), RAGGED, 0.05),

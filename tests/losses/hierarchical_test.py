@@ -245,6 +245,7 @@ def test_special_cases_are_cross_entropy():
   )
 
 
+@pytest.mark.usefixtures('unchecked')
 @pytest.mark.parametrize(
   'make, message',
   [

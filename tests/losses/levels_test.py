@@ -330,6 +330,7 @@ def test_extremes_have_finite_gradients(batch):
       assert np.isfinite(leaf).all(), scale
 
 
+@pytest.mark.usefixtures('unchecked')
 def test_wrong_arguments_are_told():
   logits, weights, y = draw(RAGGED)
   with pytest.raises(losses.LossError, match=r'\(3, 4, 5\) columns, got \(4'):

@@ -148,6 +148,7 @@ def test_published_figures_in_float64(reference, x64):
   check_published(figures, rtol=1e-9)
 
 
+@pytest.mark.usefixtures('unchecked')
 def test_no_mistakes_and_no_examples():
   distances = np.array([[0, 1], [1, 0]])
   perfect = metrics.hierarchical_metrics(np.eye(2), [0, 1], distances, (1,))
@@ -370,6 +371,7 @@ def unique_names(figures):
   ]
 
 
+@pytest.mark.usefixtures('unchecked')
 def test_what_cannot_be_measured_is_refused():
   tree = Hierarchy.from_paths(['r/a', 'r/b'])
   for scores, labels, words in (

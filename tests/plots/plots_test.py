@@ -228,6 +228,7 @@ def test_embedding_picture_names_places_of_many_classes(cifar100):
   assert len(texts(figure)) == 8
 
 
+@pytest.mark.usefixtures('unchecked')
 def test_mistakes_are_explained():
   def check(message, make, *args, **kwargs):
     with pytest.raises(ValueError) as caught:

@@ -904,6 +904,7 @@ def test_fixed_losses_are_those_of_the_logits_and_of_the_library(loss, options):
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+@pytest.mark.usefixtures('unchecked')
 def test_an_unknown_fixed_loss_is_answered_with_the_known_ones():
   with pytest.raises(ValueError, match='dot_regression'):
     ufm.fixed_classifier(np.eye(3), 'hinge')
