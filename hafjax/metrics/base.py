@@ -14,11 +14,12 @@ from typing import Any
 import flax
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Array, Float, Int, Integer, Num
 import numpy as np
 
 from hafjax import frames
 from hafjax.hierarchy import Hierarchy
+from hafjax.numerics.arrays import ArrayLike
 
 # Sums of a batch, and tables of the classes: arrays in dicts or structs.
 Sums = Any
@@ -51,12 +52,12 @@ class Scored:
   @classmethod
   def create(
     cls,
-    scores: Float[Array, 'b k'],
-    labels: Int[Array, 'b'],
+    scores: Float[ArrayLike, 'b k'],
+    labels: Integer[ArrayLike, 'b'],
     num_ranks: int,
     *,
-    probs: Float[Array, 'b k'] | None = None,
-    ranked: Int[Array, 'b m'] | None = None,
+    probs: Float[ArrayLike, 'b k'] | None = None,
+    ranked: Integer[ArrayLike, 'b m'] | None = None,
     **others: Any,
   ) -> 'Scored':
     """Ranks a batch, and takes the softmax.
@@ -91,18 +92,20 @@ def label_last_where_invalid(scores, labels, xp=jnp):
     xp: `jax.numpy` or `numpy`.
   """
   is_invalid = ~(scores < xp.inf).all(axis=1)
-  is_label = labels[:, None] == xp.arange(scores.shape[1])
+  is_label = labels[:, None] == xp.arange(scores.shape[1])[None]
   worst = -is_label.astype(scores.dtype)
   return xp.where(is_invalid[:, None], worst, scores)
 
 
-def rank(scores: Float[Array, 'b k'], num_ranks: int) -> Int[Array, 'b m']:
+def rank(
+  scores: Float[ArrayLike, 'b k'], num_ranks: int
+) -> Integer[Array, 'b m']:
   """The likeliest classes, in their order; ties go to the lower index."""
   # To `top_k`, 0 is more than -0.
   return jax.lax.top_k(jnp.where(scores == 0, 0, scores), num_ranks)[1]
 
 
-def rank_on_host(scores: np.ndarray) -> Int[np.ndarray, 'b k']:
+def rank_on_host(scores: np.ndarray) -> Integer[np.ndarray, 'b k']:
   """`rank` of all classes; on CPU some ten times as fast as XLA's sort.
 
   Args:

@@ -3,7 +3,7 @@
 """Calibration error (ECE, MCE)."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Integer
 import numpy as np
 
 from hafjax.metrics.base import Metric
@@ -11,13 +11,15 @@ from hafjax.metrics.checks import check_batch
 from hafjax.metrics.errors import MetricError
 from hafjax.numerics import arrays
 from hafjax.numerics import checks
+from hafjax.numerics.arrays import AnyArray
+from hafjax.numerics.arrays import ArrayLike
 
 NUM_BINS = 15
 
 
 def calibration_bins(
-  probs: Float[Array, 'b k'], num_bins: int, xp=jnp
-) -> tuple[Float[Array, 'b'], Int[Array, 'b']]:
+  probs: Float[ArrayLike, 'b k'], num_bins: int, xp=jnp
+) -> tuple[Float[AnyArray, 'b'], Integer[AnyArray, 'b']]:
   """Confidence of each prediction, and its bin.
 
   Args:
@@ -31,9 +33,9 @@ def calibration_bins(
 
 
 def calibration_sums(
-  probs: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
-  weight: Float[Array, 'b'],
+  probs: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
+  weight: Float[ArrayLike, 'b'],
   num_bins: int = NUM_BINS,
 ) -> dict[str, Array]:
   """Count, confidence and hits in bins of confidence, [bins] each."""
@@ -60,7 +62,9 @@ def calibration_metrics(
 
 
 def calibration_error(
-  probs: Float[Array, 'b k'], labels: Int[Array, 'b'], num_bins: int = NUM_BINS
+  probs: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
+  num_bins: int = NUM_BINS,
 ) -> tuple[float, float]:
   """Expected and maximal calibration error, (ece, mce).
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of scores and labels that are measured."""
 
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Array, Float, Integer, Num
 import numpy as np
 
 from hafjax.metrics.errors import MetricError
@@ -46,7 +46,7 @@ def check_batch(scores, labels, num_classes: int, name: str = 'scores'):
 
 def checked_batch(
   scores: ArrayLike, labels: ArrayLike, num_classes: int, name: str = 'scores'
-) -> tuple[Float[Array, 'b k'], Int[Array, 'b']]:
+) -> tuple[Float[Array, 'b k'], Integer[Array, 'b']]:
   """Scores and labels as JAX arrays.
 
   Raises:

@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where in the tree predictions go wrong; pure functions of arrays."""
 
-from jaxtyping import Float, Int, Int64
+from jaxtyping import Float, Int64, Integer
 import numpy as np
 
 from hafjax.hierarchy import Hierarchy
+from hafjax.numerics.arrays import ArrayLike
 
 
 def height_shares(
-  labels: Int[np.ndarray, 'n'],
-  predictions: Int[np.ndarray, 'n'],
+  labels: Integer[ArrayLike, 'n'],
+  predictions: Integer[ArrayLike, 'n'],
   hierarchy: Hierarchy,
 ) -> Float[np.ndarray, 'h']:
   """How many predictions are wrong by an ancestor of each height.
@@ -30,8 +31,8 @@ def height_shares(
 
 
 def node_hits(
-  labels: Int[np.ndarray, 'n'],
-  predictions: Int[np.ndarray, 'n'],
+  labels: Integer[ArrayLike, 'n'],
+  predictions: Integer[ArrayLike, 'n'],
   hierarchy: Hierarchy,
 ) -> tuple[Int64[np.ndarray, 'nodes'], Int64[np.ndarray, 'nodes']]:
   """How many examples below each node are predicted below it.
@@ -53,8 +54,8 @@ def node_hits(
 
 
 def confusion(
-  labels: Int[np.ndarray, 'n'],
-  predictions: Int[np.ndarray, 'n'],
+  labels: Integer[ArrayLike, 'n'],
+  predictions: Integer[ArrayLike, 'n'],
   num_classes: int,
 ) -> Int64[np.ndarray, 'k k']:
   """How often each class (rows) is predicted as each (columns).
@@ -70,7 +71,7 @@ def confusion(
 
 
 def cosines(
-  vectors: Float[np.ndarray, 'k d'], centred: bool = False
+  vectors: Float[ArrayLike, 'k d'], centred: bool = False
 ) -> Float[np.ndarray, 'k k']:
   """Cosines of all pairs of rows; 0 with a row that is zero.
 

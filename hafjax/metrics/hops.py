@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import flax
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Array, Float, Int, Integer, Num
 import numpy as np
 
 from hafjax.metrics.base import Metric
 from hafjax.metrics.base import Scored
 from hafjax.metrics.checks import checked_batch
 from hafjax.metrics.errors import MetricError
+from hafjax.numerics.arrays import ArrayLike
 
 
 @flax.struct.dataclass
@@ -37,7 +38,7 @@ class HopsTables:
 
   @classmethod
   def create(
-    cls, distances: Num[np.ndarray, 'k k'], ks: Sequence[int]
+    cls, distances: Num[ArrayLike, 'k k'], ks: Sequence[int]
   ) -> 'HopsTables':
     """From distances, on the host."""
     distances = np.asarray(distances)
@@ -83,7 +84,10 @@ def _weights(expected, new) -> np.ndarray:
 
 
 def hops_of_ranked(
-  ranked: Int[Array, 'b k'], labels: Int[Array, 'b'], order: HopsTables, dtype
+  ranked: Integer[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
+  order: HopsTables,
+  dtype,
 ) -> Float[Array, 'b p']:
   """HOPS@k for each of the order's ks, of classes in their order."""
   found = jnp.asarray(order.ranks)[labels[:, None], ranked]
@@ -98,9 +102,9 @@ def hops_of_ranked(
 
 
 def hops(
-  scores: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
-  distances: Num[np.ndarray, 'k k'],
+  scores: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
+  distances: Num[ArrayLike, 'k k'],
   k: int | None = None,
 ) -> Float[Array, 'b']:
   """Hierarchically ordered preference score of each example.

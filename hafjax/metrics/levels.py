@@ -4,7 +4,7 @@
 
 import flax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 import numpy as np
 
 from hafjax.hierarchy import Hierarchy
@@ -13,6 +13,7 @@ from hafjax.hierarchy.levels import nodes_above
 from hafjax.metrics.base import Metric
 from hafjax.metrics.checks import checked_batch
 from hafjax.numerics import tree_sums
+from hafjax.numerics.arrays import ArrayLike
 
 
 @flax.struct.dataclass
@@ -44,8 +45,8 @@ class Levels:
 
 
 def level_predictions(
-  probs: Float[Array, 'b k'], hierarchy: Hierarchy
-) -> Int[Array, 'b h']:
+  probs: Float[ArrayLike, 'b k'], hierarchy: Hierarchy
+) -> Integer[Array, 'b h']:
   """The likeliest node of each level, by summed probabilities.
 
   Args:
@@ -82,8 +83,8 @@ def _likeliest(sums, first):
 
 
 def full_path_accuracy(
-  probs: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
+  probs: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
   hierarchy: Hierarchy,
 ) -> float:
   """Share of examples whose likeliest node is right at every level.
@@ -104,11 +105,11 @@ def full_path_accuracy(
 
 
 def level_sums(
-  predicted: Int[Array, 'b'],
-  probs: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
+  predicted: Integer[ArrayLike, 'b'],
+  probs: Float[ArrayLike, 'b k'],
+  labels: Integer[ArrayLike, 'b'],
   levels: Levels,
-  weight: Float[Array, 'b'],
+  weight: Float[ArrayLike, 'b'],
 ) -> dict[str, Array]:
   """A batch's part of `level_metrics`; `predicted` are classes."""
 

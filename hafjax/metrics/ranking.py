@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import flax
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Integer, Num
+from jaxtyping import Array, Bool, Float, Integer, Num
 import numpy as np
 
 from hafjax.metrics.base import Metric
@@ -43,7 +43,7 @@ class Ranking:
 
   @classmethod
   def create(
-    cls, distances: Num[np.ndarray, 'k k'], ks: Sequence[int]
+    cls, distances: Num[ArrayLike, 'k k'], ks: Sequence[int]
   ) -> 'Ranking':
     """From distances.
 
@@ -88,10 +88,10 @@ def hierarchical_sums(
 
 
 def sums_of_ranked(
-  ranked: Int[Array, 'b m'],
-  labels: Int[Array, 'b'],
+  ranked: Integer[ArrayLike, 'b m'],
+  labels: Integer[ArrayLike, 'b'],
   ranking: Ranking,
-  weight: Float[Array, 'b'],
+  weight: Float[ArrayLike, 'b'],
 ) -> dict[str, Array]:
   """`hierarchical_sums` of classes in their order, the likeliest first."""
   dtype, most = weight.dtype, ranking.num_ranks
@@ -147,9 +147,9 @@ def ranking_metrics(
 
 
 def hierarchical_metrics(
-  scores: Float[Array, 'n k'],
-  labels: Int[Array, 'n'],
-  distances: Num[Array, 'k k'],
+  scores: Float[ArrayLike, 'n k'],
+  labels: Integer[ArrayLike, 'n'],
+  distances: Num[ArrayLike, 'k k'],
   ks: Sequence[int] = (1, 5, 20),
 ) -> dict[str, float]:
   """Accuracy, and how severe the mistakes are.

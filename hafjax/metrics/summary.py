@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import functools
 
 import jax
-from jaxtyping import Array, Bool, Float, Int, Num
+from jaxtyping import Bool, Float, Integer, Num
 import numpy as np
 
 from hafjax import plugins
@@ -19,6 +19,7 @@ from hafjax.metrics.checks import check_batch
 from hafjax.metrics.errors import MetricError
 from hafjax.numerics import arrays
 from hafjax.numerics import checks
+from hafjax.numerics.arrays import ArrayLike
 
 # Ranks that are reported where nothing else is said.
 KS = (1, 5, 10, 20, 100)
@@ -71,7 +72,7 @@ class MetricTables:
   def __init__(
     self,
     hierarchy: Hierarchy,
-    distances: Num[np.ndarray, 'k k'] | None = None,
+    distances: Num[ArrayLike, 'k k'] | None = None,
     ks: Sequence[int] = KS,
   ):
     """Of a hierarchy, and distances other than its LCA heights.
@@ -104,7 +105,7 @@ def num_ranks(tables: Mapping[str, Tables]) -> int:
 def metric_sums(
   batch: Scored,
   tables: Mapping[str, Tables],
-  mask: Bool[Array, 'b'],
+  mask: Bool[ArrayLike, 'b'],
 ) -> dict:
   """A batch's part of some metrics, to be added to others'.
 
@@ -151,10 +152,10 @@ def finalize(sums: dict, tables: Mapping[str, Tables], frame=None) -> dict:
 
 
 def evaluate(
-  scores: Float[np.ndarray, 'n k'],
-  labels: Int[np.ndarray, 'n'],
+  scores: Float[ArrayLike, 'n k'],
+  labels: Integer[ArrayLike, 'n'],
   hierarchy: Hierarchy,
-  distances: Num[np.ndarray, 'k k'] | None = None,
+  distances: Num[ArrayLike, 'k k'] | None = None,
   ks: Sequence[int] = KS,
   are_probabilities: bool = False,
   batch_size: int = 500,

@@ -40,7 +40,7 @@ def test_levels_by_definition(tree):
   assert levels.parent_labels(tree).tolist() == numbered(parents)
 
 
-def test_there_is_no_such_level():
+def test_there_is_no_such_level(unchecked):
   for level in (-1, 4, 1.0, None):
     with pytest.raises(HierarchyError, match='from 0 to 3'):
       levels.label_nodes(RAGGED, level)
