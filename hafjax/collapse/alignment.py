@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, Integer
 from hafjax import frames
 from hafjax.collapse.errors import CollapseError
 from hafjax.collapse.statistics import checked_batch
+from hafjax.numerics.arrays import AnyArray
 from hafjax.numerics.arrays import ArrayLike
 from hafjax.numerics.vectors import unit
 
@@ -57,7 +58,8 @@ def alignment_sums(
 
 
 def alignment(
-  sums: dict[str, Array], frame: Float[ArrayLike, 'k d'] | frames.Frame
+  sums: dict[str, Float[AnyArray, '...']],
+  frame: Float[ArrayLike, 'k d'] | frames.Frame,
 ) -> dict[str, float]:
   """Cosines between features and their fixed class vectors.
 

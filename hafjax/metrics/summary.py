@@ -8,7 +8,7 @@ import functools
 import flax.struct
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Num
+from jaxtyping import Array, Bool, Float, Int, Integer, Num
 import numpy as np
 
 from hafjax.hierarchy import Hierarchy
@@ -20,6 +20,7 @@ from hafjax.metrics.hops import HopsTables
 from hafjax.metrics.hops import hops_of_ranked
 from hafjax.numerics import arrays
 from hafjax.numerics import checks
+from hafjax.numerics.arrays import ArrayLike
 
 # Ranks that are reported where nothing else is said.
 KS = (1, 5, 10, 20, 100)
@@ -139,10 +140,10 @@ def finalise(
 
 
 def evaluate(
-  scores: Float[np.ndarray, 'n k'],
-  labels: Int[np.ndarray, 'n'],
+  scores: Float[ArrayLike, 'n k'],
+  labels: Integer[ArrayLike, 'n'],
   hierarchy: Hierarchy,
-  distances: Num[np.ndarray, 'k k'] | None = None,
+  distances: Num[ArrayLike, 'k k'] | None = None,
   ks: Sequence[int] = KS,
   are_probabilities: bool = False,
   batch_size: int = 500,

@@ -274,7 +274,7 @@ def measures_of(
 
 @jax.jit
 def _measures(stats, etf, frame, rows, bias, predicted) -> dict[str, jax.Array]:
-  centred = stats.means - stats.global_mean
+  centred = stats.means - stats.global_mean[None]
   target = etf if frame is None else frame
   lengths = jnp.linalg.norm(centred, axis=1)
   found = dict(
