@@ -58,7 +58,7 @@ def alignment_sums(
 
 
 def alignment(
-  sums: dict[str, arrays.AnyArray],
+  sums: dict[str, Float[AnyArray, '...']],
   frame: Float[ArrayLike, 'k d'] | frames.Frame,
 ) -> dict[str, float]:
   """Cosines between features and their fixed class vectors.

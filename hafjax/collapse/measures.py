@@ -292,13 +292,13 @@ def length_gap(
 def bias_relation(
   classifier: Float[ArrayLike, 'k d'],
   global_mean: Float[ArrayLike, 'd'],
-  bias: Float[ArrayLike, 'k'] | float = 0.0,
+  bias: Float[ArrayLike, '*k'] | float = 0.0,
 ) -> Float[Array, '']:
   """|W g + b|: whether the bias undoes the features' mean (A)."""
   classifier, global_mean = fitted(
     CollapseError, classifier=(classifier, 'kd'), global_mean=(global_mean, 'd')
   )
-  if isinstance(bias, ArrayLike):
+  if np.ndim(bias):
     _, bias = fitted(
       CollapseError, classifier=(classifier, 'kd'), bias=(bias, 'k')
     )

@@ -71,4 +71,4 @@ def standardize(
   std: Float[Array, 'd'],
 ) -> Float[Array, 'b d']:
   """Features of any floating type to float32, (x - mean) / std."""
-  return (features.astype(jnp.float32) - mean) / std
+  return (features.astype(jnp.float32) - mean[None]) / std[None]

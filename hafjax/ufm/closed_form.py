@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exact minimisers of the unconstrained-features model."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxtyping import Bool, Float
 import numpy as np
 
+from hafjax.numerics.arrays import ArrayLike
 from hafjax.ufm.cross_entropy import cross_entropy_modes
+from hafjax.ufm.model import Counts
+from hafjax.ufm.model import Decays
 from hafjax.ufm.model import Problem
 from hafjax.ufm.modes import Modes
 from hafjax.ufm.modes import squared_error_modes
@@ -66,12 +68,12 @@ class Minimum(NamedTuple):
 
 
 def minimum(
-  class_counts: Sequence[int],
-  dims: Sequence[int],
-  weight_decays: Sequence[float],
-  feature_decay: float,
+  class_counts: Counts,
+  dims: Counts,
+  weight_decays: Decays,
+  feature_decay: float | Float[ArrayLike, ''],
   bias: bool = False,
-  bias_decay: float = 0.0,
+  bias_decay: float | Float[ArrayLike, ''] = 0.0,
   loss: str = 'mse',
 ) -> Minimum:
   """The global minimum of `objective`, in closed form.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Collapse of every layer, beside that of an exact minimiser."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 import functools
 
 import jax
@@ -14,12 +14,13 @@ from hafjax import collapse
 from hafjax.ufm.closed_form import Minimum
 from hafjax.ufm.closed_form import factors
 from hafjax.ufm.closed_form import modes_of
+from hafjax.ufm.model import Counts
 from hafjax.ufm.model import Problem
 from hafjax.ufm.model import labels_of
 
 
 def predictions(
-  class_counts: Sequence[int], *args, **settings
+  class_counts: Counts, *args, **settings
 ) -> list[collapse.Prediction]:
   """The geometry of `minimum` at every layer's input, the features' first.
 
@@ -42,7 +43,7 @@ def predictions(
 
 
 def collapse_by_layer(
-  exact: Minimum, class_counts: Sequence[int]
+  exact: Minimum, class_counts: Counts
 ) -> Callable[..., dict[str, Float[Array, 'm']]]:
   """Measures of how near a point is to the geometry of a minimiser.
 

@@ -6,15 +6,20 @@ from collections.abc import Callable, Sequence
 import dataclasses
 import functools
 import math
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 import numpy as np
 import optax
 
 from hafjax.numerics import arrays
 from hafjax.numerics.arrays import ArrayLike
+
+# Class sizes or widths; decays of layers.
+Counts: TypeAlias = Sequence[int] | Integer[ArrayLike, '_']
+Decays: TypeAlias = Sequence[float] | Float[ArrayLike, '_']
 
 LOSSES = ('mse', 'ce')
 # Of features [N, d] and labels [N], one value per sample, [N].
@@ -75,12 +80,12 @@ class Problem:
   @classmethod
   def of(
     cls,
-    class_counts: Sequence[int],
-    dims: Sequence[int],
-    weight_decays: Sequence[float],
-    feature_decay: float,
+    class_counts: Counts,
+    dims: Counts,
+    weight_decays: Decays,
+    feature_decay: float | Float[ArrayLike, ''],
     bias: bool = False,
-    bias_decay: float = 0.0,
+    bias_decay: float | Float[ArrayLike, ''] = 0.0,
     loss: str = 'mse',
   ) -> 'Problem':
     """From the arguments of `minimum`.
@@ -92,9 +97,9 @@ class Problem:
       tuple(class_counts),
       tuple(dims),
       tuple(weight_decays),
-      feature_decay,
+      float(feature_decay),
       bias,
-      bias_decay,
+      float(bias_decay),
       loss,
     )
 
@@ -135,7 +140,7 @@ class Problem:
     return sum(math.log(decay) for decay in decays)
 
 
-def check_counts(counts: Sequence[int]):
+def check_counts(counts: Counts):
   """Raises a ValueError unless these are the sizes of two or more classes."""
   if len(counts) < 2 or any(n < 1 or n != int(n) for n in counts):
     raise ValueError(
@@ -150,7 +155,7 @@ def check_loss(loss: Loss):
     raise ValueError(f'loss must be one of {LOSSES}, got {loss!r}.')
 
 
-def labels_of(class_counts: Sequence[int]) -> Int[np.ndarray, 'n']:
+def labels_of(class_counts: Counts) -> Int[np.ndarray, 'n']:
   """Labels of samples that are grouped by class."""
   check_counts(class_counts)
   return np.repeat(np.arange(len(class_counts)), np.asarray(class_counts, int))
@@ -160,8 +165,8 @@ def objective(
   weights: Sequence[Float[ArrayLike, '_ _']],
   features: Float[ArrayLike, 'd n'],
   bias: Float[ArrayLike, 'k'] | None,
-  class_counts: Sequence[int],
-  weight_decays: Sequence[float],
+  class_counts: Counts,
+  weight_decays: Decays,
   feature_decay: float | Float[ArrayLike, ''],
   bias_decay: float | Float[ArrayLike, ''] = 0.0,
   loss: Loss = 'mse',

@@ -15,6 +15,7 @@ import optax
 
 from hafjax import losses
 from hafjax.numerics.arrays import ArrayLike
+from hafjax.ufm.model import Counts
 from hafjax.ufm.model import Loss
 from hafjax.ufm.model import check_loss
 from hafjax.ufm.model import labels_of
@@ -62,8 +63,8 @@ class SearchResult(NamedTuple):
 
 
 def optimise(
-  class_counts: Sequence[int],
-  dims: Sequence[int],
+  class_counts: Counts,
+  dims: Counts,
   weight_decays: Sequence[float] | Float[ArrayLike, '*s m'],
   feature_decay: float | Float[ArrayLike, 's'],
   bias: bool = False,
@@ -79,7 +80,7 @@ def optimise(
   start: Point | None = None,
   feature_norm: float | None = None,
   measure: Measure | None = None,
-  measure_at: Sequence[int] = (),
+  measure_at: Counts = (),
   dtype: np.typing.DTypeLike = np.float64,
 ) -> SearchResult:
   """Minimises `objective` directly; one compiled call for all starts.

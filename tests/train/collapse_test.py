@@ -316,6 +316,7 @@ def test_scores_of_any_framework(scores_file, capsys):
   )
 
 
+@pytest.mark.usefixtures('unchecked')
 @pytest.mark.parametrize(
   'arrays, words',
   [
