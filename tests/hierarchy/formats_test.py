@@ -471,18 +471,18 @@ ERRORS = [
   (
     't.nwk',
     '(a,b)r;\n(c,d)s;',
-    "t.nwk, line 2, column 1: '(' after the semicolon, but a file has one "
-    'tree.',
+    't.nwk, line 2, column 1: expected the end of the file, which has one '
+    "tree, got '('.",
   ),
   (
     't.nwk',
     '(a,b))r;',
-    "t.nwk, line 1, column 6: ')' outside of all brackets.",
+    "t.nwk, line 1, column 6: expected a name, ':' or ';', got ')'.",
   ),
   (
     't.nwk',
     '(a,b)r,c;',
-    "t.nwk, line 1, column 7: ',' outside of all brackets.",
+    "t.nwk, line 1, column 7: expected ':' or ';', got ','.",
   ),
   (
     't.nwk',
@@ -497,13 +497,13 @@ ERRORS = [
   (
     't.nwk',
     '(a,sports car);',
-    "t.nwk, line 1, column 11: 'car' after a name or a length; perhaps a "
-    'comma is missing, or quotes around a name with blanks.',
+    "t.nwk, line 1, column 11: expected ':', ',' or ')', got 'car'; names "
+    'with blanks need quotes.',
   ),
   (
     't.nwk',
     '(a(b));',
-    "t.nwk, line 1, column 3: '(' after a subtree; perhaps a comma is missing.",
+    "t.nwk, line 1, column 3: expected ':', ',' or ')', got '('.",
   ),
   (
     't.nwk',
@@ -513,7 +513,7 @@ ERRORS = [
   (
     't.nwk',
     '(a:1:2,c);',
-    't.nwk, line 1, column 5: a second length of one branch.',
+    "t.nwk, line 1, column 5: expected ',' or ')', got ':'.",
   ),
   (
     't.nwk',
