@@ -27,17 +27,18 @@ import PIL.Image
 
 from hafjax import frames
 from hafjax import hierarchy as hierarchy_lib
+from hafjax import methods
 from hafjax.data import decode
 from hafjax.data import features
-from hafjax.data import folders
 from hafjax.data.decode import ImageDecoder
 from hafjax.data.idx import idx_splits
 from hafjax.data.labels import relabel
+from hafjax.data.sets import fgvc_aircraft
+from hafjax.data.sets import inaturalist19
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
 from hafjax.hierarchy import save_hierarchy
 from hafjax.hierarchy.formats import registry
-from hafjax.methods import devise
 from hafjax.metrics.scores_file import evaluate_scores
 from hafjax.models import pretrained
 from hafjax.models import resnet
@@ -504,7 +505,16 @@ def _distances(suffix: str, member: bool = False) -> Target:
 
 
 def _read_embeddings(file):
-  assert devise.feature_dim(TREE, None, '', embeddings=str(file)) > 0
+  context = methods.MethodContext(
+    hierarchy=TREE,
+    distances=_DISTANCES,
+    kind='lca_height',
+    feature_dim=None,
+    class_counts=np.ones(TREE.num_classes, int),
+    seed=0,
+  )
+  method = methods.build(context, name='devise', embeddings=str(file))
+  assert method.feature_dim > 0
 
 
 def _embeddings() -> Target:
@@ -521,10 +531,10 @@ _ANNOTATIONS = dict(
 
 
 def _read_annotations(file):
-  listing = folders.inaturalist19(str(file.parent))
+  listing = inaturalist19.list_images(str(file.parent))
   for paths, names in listing.values():
     assert len(paths) == len(names)
-  folders.inaturalist19_species(str(file.parent))
+  inaturalist19.species_names(str(file.parent))
 
 
 def _annotations() -> Target:
@@ -545,7 +555,7 @@ def _read_lists(file):
     image = file.parent / 'images' / f'{stem}.jpg'
     image.parent.mkdir(exist_ok=True)
     image.touch()
-  listing = folders.fgvc_aircraft(str(file.parent))
+  listing = fgvc_aircraft.list_images(str(file.parent))
   for paths, names in listing.values():
     assert len(paths) == len(names)
 
@@ -641,7 +651,7 @@ def _read_report(anchors, file):
   results = [run.results for run in runs]
   for split in ('val', 'test'):
     assert tables.results_table(results, split)
-    tables.selective_table(results, split)
+    tables.curve_tables(results, split)
 
 
 def _read_workdir(file):
@@ -654,7 +664,7 @@ def _read_workdir(file):
     assert isinstance(results['best_step'], int)
     for name in ('metrics', 'collapse'):
       assert all(record['step'] >= 0 for record in run.logs.read(name))
-    run.rewind_log(20)
+    run.logs.rewind(20)
   finally:
     run.close()
 
