@@ -34,7 +34,7 @@ from hafjax.runs.find import runs_by_name
 from tests import run_files
 from tests import strategies
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TREE = run_files.TREE
 # Names that would be markup, formulas or glyphs that are not there.
 HOSTILE = Hierarchy.from_paths(

@@ -26,7 +26,7 @@ from hafjax.train.session import Session
 from hafjax.train.setup import Setup
 from tests import helpers
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # 45 steps, evaluated every 15.
 CONFIG = helpers.tiny_config('nearest_etf', save_minutes=1e-6)
 

@@ -14,7 +14,7 @@ from hafjax.runtime import processes
 from hafjax.train.run import train_and_evaluate
 from tests import helpers
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The test's and the processes' own, as flags.
 OVERRIDES = {
   'num_epochs': 2,
