@@ -39,6 +39,7 @@ from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
 from hafjax.hierarchy import save_hierarchy
 from hafjax.hierarchy.formats import registry
+from hafjax.methods import devise
 from hafjax.metrics.scores_file import evaluate_scores
 from hafjax.models import pretrained
 from hafjax.models import resnet
@@ -506,15 +507,9 @@ def _distances(suffix: str, member: bool = False) -> Target:
 
 def _read_embeddings(file):
   context = methods.MethodContext(
-    hierarchy=TREE,
-    distances=_DISTANCES,
-    kind='lca_height',
-    feature_dim=None,
-    class_counts=np.ones(TREE.num_classes, int),
-    seed=0,
+    TREE, TREE.distances(), None, None, np.ones(TREE.num_classes, int), 0
   )
-  method = methods.build(context, name='devise', embeddings=str(file))
-  assert method.feature_dim > 0
+  assert devise.build(context, embeddings=str(file)).feature_dim > 0
 
 
 def _embeddings() -> Target:
@@ -534,7 +529,7 @@ def _read_annotations(file):
   listing = inaturalist19.list_images(str(file.parent))
   for paths, names in listing.values():
     assert len(paths) == len(names)
-  inaturalist19.species_names(str(file.parent))
+  inaturalist19.species(str(file.parent))
 
 
 def _annotations() -> Target:
