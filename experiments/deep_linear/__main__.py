@@ -42,13 +42,14 @@ from experiments.deep_linear import root
 from experiments.deep_linear import speed
 from experiments.deep_linear import widths
 from hafjax.cli import runner
+from hafjax.errors import UserError
 from hafjax.runs import tables
 
 # Of pictures in a README.
 _DPI = 85
 
 
-class DeepLinearError(ValueError):
+class DeepLinearError(UserError):
   """A part that does not exist."""
 
 

@@ -188,7 +188,7 @@ def summary(
 
 @jax.jit
 def _summary(stats, etf, frame, rows, bias, predicted) -> dict[str, jax.Array]:
-  centered = stats.means - stats.global_mean
+  centered = stats.means - stats.global_mean[None]
   target = etf if frame is None else frame
   lengths = jnp.linalg.norm(centered, axis=1)
   values = dict(

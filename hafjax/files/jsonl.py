@@ -1,7 +1,8 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Files of JSON that may be damaged: read whole, or an object a line."""
+"""JSON files, whole or an object a line: checked reading, atomic writing."""
 
+from collections.abc import Iterable
 import json
 import os
 import pathlib
@@ -10,27 +11,27 @@ from typing import Any
 from hafjax.errors import UserError
 from hafjax.files.text import describe_error
 
-# What is nested deeper is nothing of ours, and would overflow the stack of who
-# looks at it.
+# Deeper nesting is not ours, and would hit the recursion limit of whoever
+# walks through it.
 _DEEPEST = 100
 
 
 class JsonError(UserError):
-  """What is wrong with a file, without its name or a full stop."""
+  """What is wrong with a JSON file, without its name or a full stop."""
 
 
 def read(file: pathlib.Path) -> Any:
-  """What a file of JSON holds; NaN and infinities are numbers.
+  """Reads a JSON file; NaN and infinities are numbers.
 
   Raises:
-    JsonError: if it is no JSON, or nothing that can be printed.
+    JsonError: if it is not JSON, is nested too deeply, or cannot be encoded.
     OSError: if it cannot be read.
   """
   return parse(file.read_bytes())
 
 
 def read_lines(file: pathlib.Path) -> list[dict]:
-  """The objects in a file of one JSON object a line; none without the file.
+  """Reads a file of one JSON object a line; [] if there is no file.
 
   A last line that is half-written, as after a kill, is left out.
 
@@ -39,21 +40,25 @@ def read_lines(file: pathlib.Path) -> list[dict]:
     OSError: if it cannot be read.
   """
   lines = file.read_bytes().splitlines() if file.exists() else []
-  found = []
+  objects = []
   for number, line in enumerate(lines, 1):
     try:
       value = parse(line)
     except JsonError:
       value = None
     if isinstance(value, dict):
-      found.append(value)
+      objects.append(value)
     elif number < len(lines):
       raise JsonError(f'line {number} is damaged')
-  return found
+  return objects
 
 
 def parse(text: bytes) -> Any:
-  """A value from JSON; raises JsonError if there is none."""
+  """Parses JSON.
+
+  Raises:
+    JsonError: if it is not JSON, is nested too deeply, or cannot be encoded.
+  """
   try:
     value = json.loads(text)
     if b'\\ud' in text.lower():
@@ -76,7 +81,22 @@ def _inside(value: Any) -> list:
 
 
 def write_json(path: pathlib.Path, value: Any):
-  """Writes JSON so that a kill leaves the old file or the new, whole."""
+  """Writes JSON; a kill leaves the old file or the new one, whole."""
+  _replace(path, json.dumps(value, indent=2) + '\n')
+
+
+def write_lines(path: pathlib.Path, values: Iterable[dict]):
+  """Writes an object a line; a kill leaves the old file or the new one."""
+  _replace(path, ''.join(json.dumps(value) + '\n' for value in values))
+
+
+def append_line(path: pathlib.Path, value: dict):
+  """Appends an object as a line of JSON; makes the file if there is none."""
+  with open(path, 'a') as stream:
+    stream.write(json.dumps(value) + '\n')
+
+
+def _replace(path: pathlib.Path, text: str):
   temporary = path.with_name(path.name + '.tmp')
-  temporary.write_text(json.dumps(value, indent=2) + '\n')
+  temporary.write_text(text)
   os.replace(temporary, path)

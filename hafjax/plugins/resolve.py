@@ -8,6 +8,7 @@ import pkgutil
 import types
 
 from hafjax.errors import UserError
+from hafjax.files.text import quote
 
 
 class PluginError(UserError):
@@ -43,6 +44,8 @@ def plugin(
   Raises:
     PluginError: if there is no such module.
   """
+  if not isinstance(name, str):
+    raise PluginError(f'A {kind} is chosen by its name, got {quote(name)}.')
   if '.' in name:
     try:
       return importlib.import_module(name)

@@ -3,8 +3,6 @@
 """Logs of a run: files of one JSON object a line, one line a step."""
 
 from collections.abc import Callable
-import json
-import os
 import pathlib
 
 from hafjax.files import jsonl
@@ -33,8 +31,7 @@ class Logs:
     if not processes.is_first():
       return
     with self._writing(f'{name}.jsonl'):
-      with open(self._folder / f'{name}.jsonl', 'a') as stream:
-        stream.write(json.dumps(record) + '\n')
+      jsonl.append_line(self._folder / f'{name}.jsonl', record)
 
   def read(self, name: str = METRICS) -> list[dict]:
     """All lines of NAME.jsonl, but a half-written last one.
@@ -70,8 +67,5 @@ class Logs:
     """Replaces NAME.jsonl."""
     if not processes.is_first():
       return
-    file = self._folder / f'{name}.jsonl'
-    temporary = file.with_name(file.name + '.tmp')
-    with self._writing(file.name):
-      temporary.write_text(''.join(json.dumps(r) + '\n' for r in records))
-      os.replace(temporary, file)
+    with self._writing(f'{name}.jsonl'):
+      jsonl.write_lines(self._folder / f'{name}.jsonl', records)

@@ -77,6 +77,26 @@ def test_notebook_is_clean():
       assert cell.execution_count is None
 
 
+@pytest.mark.parametrize('folder', [ROOT, NOTEBOOK.parent])
+def test_notebook_uses_the_clone_that_it_is_in(colab, monkeypatch, folder):
+  """Wherever its kernel starts, and without a package index."""
+  monkeypatch.delenv('HAFJAX_SOURCE')
+  monkeypatch.delenv('PYTHONPATH')
+  notebook = nbformat.read(NOTEBOOK, as_version=4)
+  codes = [cell for cell in notebook.cells if cell.cell_type == 'code']
+  probe = 'import hafjax\nprint(hafjax.__file__, frames.__file__)'
+  notebook.cells = [*codes[:2], nbformat.v4.new_code_cell(probe)]
+  nbclient.NotebookClient(
+    notebook,
+    kernel_name='python3',
+    timeout=300,
+    resources={'metadata': {'path': str(folder)}},
+  ).execute()
+  for file in notebook.cells[-1].outputs[0].text.split():
+    assert pathlib.Path(file).is_relative_to(ROOT / 'hafjax')
+  assert not list((colab / 'installed').iterdir())
+
+
 @pytest.mark.slow
 def test_notebook_runs_on_what_it_installs(colab):
   notebook = nbformat.read(NOTEBOOK, as_version=4)

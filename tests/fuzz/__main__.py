@@ -5,8 +5,8 @@ r"""Damages files by what code they reach, for as long as wanted.
     python -m tests.fuzz --format=idx --seconds=60
 
 Each format (`--format=all` for one after the other, or names separated by
-commas) starts from valid files, see `tests.fuzzing`. A file whose reading ends
-otherwise than in a sound result or one sentence is kept in --output. Needs
+commas) starts from valid files, see `tests.fuzz.targets`. A file whose reading
+ends otherwise than in a sound result or one sentence is kept in --output. Needs
 atheris (pip install atheris), which the tests do not: they damage files at
 random.
 """
@@ -25,6 +25,7 @@ from absl import logging
 from absl.flags import argparse_flags
 
 from hafjax.cli import runner
+from hafjax.errors import UserError
 
 _TORCH = ('torch.serialization', 'torch._weights_only_unpickler')
 # What is watched: our readers, and those parts of others that are in Python.
@@ -33,7 +34,7 @@ _SLOWEST_SECONDS = 20
 _MEMORY_MB = 4096
 
 
-class FuzzError(ValueError):
+class FuzzError(UserError):
   """Nothing that can be fuzzed, or what fuzzing found."""
 
 
@@ -59,7 +60,7 @@ def main(args: argparse.Namespace):
   import atheris
 
   with atheris.instrument_imports(include=list(_WATCHED)):
-    from tests import fuzzing
+    from tests.fuzz import targets as fuzzing
   names = fuzzing.FORMATS if args.format == 'all' else args.format.split(',')
   strange = [name for name in names if name not in fuzzing.FORMATS]
   if strange:
@@ -102,7 +103,7 @@ def _fuzz(name: str, seconds: int, output: pathlib.Path, counts):
   """Fuzzes one format; does not return."""
   import atheris
 
-  from tests import fuzzing
+  from tests.fuzz import targets as fuzzing
 
   # Readers warn of what they leave out.
   python_logging.disable(python_logging.CRITICAL)

@@ -321,6 +321,19 @@ def test_parts_that_share_their_bytes(folder):
     assert not fuzzing.check(target, folder, bomb)
 
 
+# --- Records that are JSON, but no run's --------------------------------------
+
+
+@pytest.mark.parametrize('form', ['workdir_run.json', 'report_run.json'])
+@pytest.mark.parametrize('field', ['dataset', 'method', 'seed'])
+@pytest.mark.parametrize('value', [None, 3, [], {}])
+def test_fields_of_another_type(folder, form, field, value):
+  target = fuzzing.target(form)
+  record = json.loads(target.valid[0])
+  record['config'][field] = value
+  fuzzing.check(target, folder, json.dumps(record).encode())
+
+
 # --- Numbers that are hard to draw --------------------------------------------
 
 

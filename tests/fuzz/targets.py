@@ -278,7 +278,8 @@ def read_hierarchy(form: str, file: pathlib.Path):
   assert tree.num_classes >= 1
   assert tree.height >= 1
   list(hierarchy_lib.summary(tree))
-  again = file.parent / 'again.json'
+  # JSON holds all names, and Newick all depths.
+  again = file.parent / f'again.{"json" if form == "json" else "nwk"}'
   save_hierarchy(tree, again)
   assert load_hierarchy(again) == tree
 

@@ -112,7 +112,7 @@ class TestRoundTrip:
   @pytest.mark.parametrize(
     'depth', [10_000, pytest.param(100_000, marks=pytest.mark.slow)]
   )
-  @pytest.mark.parametrize('suffix', SUFFIXES)
+  @pytest.mark.parametrize('suffix', sorted(set(SUFFIXES) - {'.json'}))
   def test_a_chain_of_many_levels(self, tmp_path, suffix, depth):
     # Far beyond any recursion limit.
     names = [f'n{i}' for i in range(depth + 1)]
@@ -120,6 +120,20 @@ class TestRoundTrip:
     file = tmp_path / f'chain{suffix}'
     save_hierarchy(tree, file)
     assert load_hierarchy(file) == tree
+
+  def test_json_of_some_hundred_levels(self, tmp_path):
+    # Python's reader recurses, and what is written can be read back.
+    file = tmp_path / 'chain.json'
+    for depth in (300, 301):
+      names = [f'n{i}' for i in range(depth + 1)]
+      tree = Hierarchy.from_parents(range(-1, depth), names)
+      if depth == 300:
+        save_hierarchy(tree, file)
+        assert load_hierarchy(file) == tree
+      else:
+        with pytest.raises(HierarchyError, match='has 301 levels, and JSON'):
+          save_hierarchy(tree, file)
+    assert load_hierarchy(file).height == 300
 
   @pytest.mark.parametrize('suffix', SUFFIXES)
   def test_many_classes(self, tmp_path, suffix):
@@ -358,81 +372,68 @@ ERRORS = [
   ('t.json', '', 't.json: no classes.'),
   ('t.json', ' {}', 't.json: no classes.'),
   ('t.json', '{"r": {}}', 't.json: no classes.'),
-  ('t.json', '"r"', "t.json, line 1: expected an object, got 'r'."),
-  ('t.json', '\n[]', 't.json, line 2: expected an object, got an empty array.'),
+  ('t.json', '"r"', "t.json, at the top: expected an object, got 'r'."),
+  (
+    't.json',
+    '\n[]',
+    't.json, at the top: expected an object, got an empty array.',
+  ),
   (
     't.json',
     '{"r": ["a"],\n "s": ["b"]}',
-    "t.json, line 2: several roots: 's' here and 'r' on line 1; put them below "
-    'one.',
+    "t.json: several roots, 'r' and 's'; put them below one.",
   ),
   (
     't.json',
     '{"r": {"a": ["x"],\n"b": ["x"]}}',
-    "t.json, line 2: class 'x' is already on line 1.",
+    "t.json, at 'r' > 'b' > 'x': class 'x' is already at 'r' > 'a' > 'x'.",
   ),
   (
     't.json',
     '{"r": ["x",\n\n{"m": ["y"]}, {"m":["z"]}]}',
-    "t.json, line 3: 'm' is already on line 3, below the same parent.",
+    "t.json, at 'r' > 'm': 'm' is already at 'r' > 'm', below the same parent.",
   ),
   (
     't.json',
     '{"r": {"a": 1,\n"a": 2}}',
-    "t.json, line 2: 'a' is already on line 1, in the same object.",
+    "t.json, at 'r': the key 'a' stands twice in one object.",
+  ),
+  (
+    't.json',
+    '{"name": "r", "children": ["a"], "name": "s"}',
+    "t.json, at the top: the key 'name' stands twice in one object.",
+  ),
+  (
+    't.json',
+    '{"name": "r", "children": ["a"], "id": [{"x": 1, "y": 2, "x": 1}]}',
+    "t.json: the key 'x' stands twice in one object.",
   ),
   (
     't.json',
     '{"r": {\n"a": 1}}',
-    "t.json, line 2: the children of 'a' must be an object, a list or null, "
+    "t.json, at 'r' > 'a': the children must be an object, a list or null, "
     'got 1.',
   ),
   (
     't.json',
     '[{"kingdom": "Animalia"}]',
-    't.json, line 1: expected an object, got an array.',
+    't.json, at the top: expected an object, got an array.',
   ),
   (
     't.json',
     '{"r": ["a",\n["b"]]}',
-    't.json, line 2: expected a name or an object, got an array.',
-  ),
-  ('t.json', '{"r": ["a",\n" "]}', 't.json, line 2: empty name.'),
-  (
-    't.json',
-    '{"r": ["a",\n]}',
-    "t.json, line 2: expected a value, got ']'.",
+    "t.json, at 'r': expected a name or an object, got an array.",
   ),
   (
     't.json',
-    '{"r": ["a"}\n',
-    "t.json, line 1: expected ',' or ']', got '}'.",
+    '{"r": ["a", null]}',
+    "t.json, at 'r': expected a name or an object, got null.",
   ),
-  ('t.json', '{"r" ["a"]}', "t.json, line 1: expected ':', got '['."),
-  (
-    't.json',
-    '{r: ["a"]}',
-    "t.json, line 1: 'r' is not a value in JSON.",
-  ),
-  (
-    't.json',
-    '{"r":\n["a", "b"',
-    't.json, line 2: the bracket that opens here is never closed.',
-  ),
-  (
-    't.json',
-    '{"r": ["a"]}\n{"s": ["a"]}',
-    "t.json, line 2: expected the end of the file, got '{'.",
-  ),
-  (
-    't.json',
-    '{"r":\n\n ["a]}\n',
-    't.json, line 3: no JSON here, or a string that does not end on its line.',
-  ),
+  ('t.json', '{"r": ["a",\n" "]}', "t.json, at 'r': empty name."),
   (
     't.json',
     '{"r": ["\\ud800"]}',
-    "t.json, line 1: '\\ud800' is not text.",
+    "t.json, at 'r': '\\ud800' is not text.",
   ),
   (
     't.json',
@@ -447,7 +448,7 @@ ERRORS = [
   (
     't.json',
     '{"name": "r", "children": ["a"],\n"classes": "a"}',
-    't.json, line 2: "classes" must be a list of names, got \'a\'.',
+    't.json: "classes" must be a list of names, got \'a\'.',
   ),
   ('t.nwk', '', 't.nwk: no classes.'),
   ('t.nwk', '[only a comment]', 't.nwk: no classes.'),
@@ -470,18 +471,18 @@ ERRORS = [
   (
     't.nwk',
     '(a,b)r;\n(c,d)s;',
-    "t.nwk, line 2, column 1: '(' after the semicolon, but a file has one "
-    'tree.',
+    't.nwk, line 2, column 1: expected the end of the file, which has one '
+    "tree, got '('.",
   ),
   (
     't.nwk',
     '(a,b))r;',
-    "t.nwk, line 1, column 6: ')' outside of all brackets.",
+    "t.nwk, line 1, column 6: expected a name, ':' or ';', got ')'.",
   ),
   (
     't.nwk',
     '(a,b)r,c;',
-    "t.nwk, line 1, column 7: ',' outside of all brackets.",
+    "t.nwk, line 1, column 7: expected ':' or ';', got ','.",
   ),
   (
     't.nwk',
@@ -496,13 +497,13 @@ ERRORS = [
   (
     't.nwk',
     '(a,sports car);',
-    "t.nwk, line 1, column 11: 'car' after a name or a length; perhaps a "
-    'comma is missing, or quotes around a name with blanks.',
+    "t.nwk, line 1, column 11: expected ':', ',' or ')', got 'car'; names "
+    'with blanks need quotes.',
   ),
   (
     't.nwk',
     '(a(b));',
-    "t.nwk, line 1, column 3: '(' after a subtree; perhaps a comma is missing.",
+    "t.nwk, line 1, column 3: expected ':', ',' or ')', got '('.",
   ),
   (
     't.nwk',
@@ -512,7 +513,7 @@ ERRORS = [
   (
     't.nwk',
     '(a:1:2,c);',
-    't.nwk, line 1, column 5: a second length of one branch.',
+    "t.nwk, line 1, column 5: expected ',' or ')', got ':'.",
   ),
   (
     't.nwk',
@@ -545,6 +546,19 @@ ERRORS = [
 ]
 
 
+# What Python's reader refuses, with where; its words differ by version.
+NO_JSON = [
+  ('{"r": [,"a"]}', 1, 8),
+  ('{"r": ["a"}\n', 1, 11),
+  ('{"r" ["a"]}', 1, 6),
+  ('{r: ["a"]}', 1, 2),
+  ('{"r":\n["a", "b"', 2, 10),
+  ('{"r": ["a"]}\n{"s": ["a"]}', 2, 1),
+  ('{"r":\n\n ["a]}\n', 3, 7),
+  ('{"r":\n ["\t"]}', 2, 4),
+]
+
+
 class TestErrors:
   @pytest.mark.parametrize(
     'name, text, message', [case for case in ERRORS if case[2]]
@@ -553,6 +567,18 @@ class TestErrors:
     with pytest.raises(HierarchyError) as error:
       _read(tmp_path, name, text)
     assert str(error.value) == f'{tmp_path}/{message}'
+
+  @pytest.mark.parametrize('text, line, column', NO_JSON)
+  def test_no_json(self, tmp_path, text, line, column):
+    with pytest.raises(HierarchyError, match='this is not JSON') as error:
+      _read(tmp_path, 't.json', text)
+    start = f'{tmp_path}/t.json, line {line}, column {column}: '
+    assert str(error.value).startswith(start)
+
+  @pytest.mark.parametrize('text', ['[' * 100_000, '{"a":' * 100_000])
+  def test_json_that_is_nested_too_deeply(self, tmp_path, text):
+    with pytest.raises(HierarchyError, match='t.json: .* nested deeper'):
+      _read(tmp_path, 't.json', text)
 
   @pytest.mark.parametrize('suffix', SUFFIXES)
   def test_no_file(self, tmp_path, suffix):

@@ -4,7 +4,6 @@
 
 import importlib
 import pathlib
-import re
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +14,6 @@ import pytest
 from configs import common
 from hafjax import frames
 from hafjax import methods
-from hafjax.cli import overrides
 from hafjax.data import Arrays
 from hafjax.data import DataSet
 from hafjax.data import load_dataset
@@ -260,37 +258,6 @@ def test_frames_are_checked_before_training(change, error, message, tmp_path):
   with pytest.raises(error, match=message):
     train_and_evaluate(config, tmp_path)
   assert not list(tmp_path.iterdir()), 'a bad run left files'
-
-
-@pytest.mark.parametrize(
-  'words, expected',
-  [
-    ('--config.num_epochs=3 --config.ks[0]=2 --config.lr.backbone 1', []),
-    ('--workdir=x --config.flip', []),
-    (
-      '--config.nmu_epochs=3 --config.method.gama=2 --config.lr.x.y=1',
-      ["'nmu_epochs' .*'num_epochs'", "'method.gama' .*'gamma'", 'lr.x.y'],
-    ),
-  ],
-)
-def test_misspelt_overrides_are_all_told(words, expected):
-  command = ['main', '--config=configs/quickstart.py', *words.split()]
-  found = overrides.problems(command)
-  assert len(found) == len(expected)
-  for sentence, words in zip(found, expected, strict=True):
-    assert re.search(words, sentence)
-
-
-@pytest.mark.parametrize(
-  'given, words',
-  [
-    ('configs/quickstrt.py', 'no file configs/quickstrt.py'),
-    ('configs/quickstart.py:haframme', "no variant 'haframme'; there are "),
-  ],
-)
-def test_configs_that_there_are_not(given, words):
-  (found,) = overrides.problems(['main', f'--config={given}'])
-  assert words in found
 
 
 def test_what_a_config_cannot_know_is_told_at_once_too(tmp_path):

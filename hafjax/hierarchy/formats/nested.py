@@ -16,137 +16,214 @@ or nothing (null, {} or []):
 
 An object is of the first shape if its "name" is a string. Nodes without
 children are the classes, in the order of the file; or as the outermost object
-of the first shape lists them: "classes": ["wolf", "car", "dog"].
+of the first shape lists them: "classes": ["wolf", "car", "dog"]. Python's
+reader of JSON recurses: trees of more than some hundred levels are refused.
 """
 
+from collections.abc import Sequence
+import dataclasses
 import json
+import re
+from typing import Any
 
 import numpy as np
 
+from hafjax.files.text import describe_error
 from hafjax.files.text import quote
 from hafjax.hierarchy import checks
 from hafjax.hierarchy import records
 from hafjax.hierarchy import topology
 from hafjax.hierarchy import tree
-from hafjax.hierarchy.formats import json_tokens
 
-# A tree of 100,000 levels would be gigabytes of blanks.
-_MAX_INDENT = 40
+# Python's reader of JSON recurses, and gives up at about 1,000 brackets. A
+# level that is written has two, and the caller's stack counts, too.
+_MAX_LEVELS = 300
+_SURROGATE = re.compile('[\ud800-\udfff]')
+
+
+class _Object(dict):
+  """A JSON object.
+
+  Attributes:
+    repeated: a key that stands in it twice, or None.
+  """
+
+  repeated: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Nodes(records.Source):
+  """Nodes so far, parents first; messages name them by their paths."""
+
+  parents: list[int] = dataclasses.field(default_factory=list)
+  names: list[str] = dataclasses.field(default_factory=list)
+
+  def name(self, i: int) -> str:
+    """As in "at 'root' > 'wolf'"; -1 stands for what no node is above."""
+    path = []
+    while i >= 0:
+      path.append(self.names[i])
+      i = self.parents[i]
+    return f'at {checks.chain(path[::-1])}' if path else 'at the top'
+
+  def at(self, i: int) -> str:
+    return self.name(i)
+
+  def add(self, name: str, parent: int) -> int:
+    """Adds a node; returns its index."""
+    if not name.strip():
+      raise self.error(parent, 'empty name')
+    if _SURROGATE.search(name):
+      raise self.error(parent, f'{quote(name)} is not text')
+    self.parents.append(parent)
+    self.names.append(name)
+    return len(self.names) - 1
 
 
 def read(text: str, file: str) -> tree.Hierarchy:
-  """Reads nested JSON."""
-  values = json_tokens.parse(text, file)
-  source = records.Source('line', file, [])
-  top = values[0]
-  if top.kind != 'object':
+  """Reads nested JSON.
+
+  Raises:
+    HierarchyError: it is not JSON, an object has a key twice, brackets are
+      nested deeper than Python's reader goes (about 1,000), or it is no tree.
+  """
+  source = _Nodes('node', file)
+  top, repeated = _parse(text, file, source)
+  if not isinstance(top, _Object):
+    raise source.error(-1, f'expected an object, got {_describe(top)}')
+  _add_nodes(top, source)
+  if repeated:  # In a value that is ignored otherwise.
     raise checks.HierarchyError(
-      f'{file}, line {top.line}: expected an object, got {top.shown()}.'
+      f'{file}: the key {quote(repeated[0])} stands twice in one object.'
     )
-  parents, names = _nodes(values, source)
+  parents, names = source.parents, source.names
   roots = [node for node, parent in enumerate(parents) if parent < 0]
   if len(roots) > 1:
     a, b = roots[:2]
-    raise source.error(
-      b,
-      f'several roots: {quote(names[b])} here and '
-      f'{quote(names[a])} {source.at(a)}; put them below one',
+    raise checks.HierarchyError(
+      f'{file}: several roots, {quote(names[a])} and {quote(names[b])}; put '
+      'them below one.'
     )
   if len(parents) < 2:
     raise source.no_classes()
-  classes = _classes(values, file)
-  parents = np.array(parents)
-  where = f'{file}: '
-  return tree.assemble(records.of_nodes(parents, names, source, classes, where))
-
-
-def _nodes(values, source) -> tuple[list[int], list[str]]:
-  """Parents and names, depth first; tells `source` their lines."""
-  parents, names = [], []
-
-  def add(name, line, parent):
-    source.numbers.append(line)
-    parents.append(parent)
-    names.append(name)
-    if not name.strip():
-      raise source.error(len(names) - 1, 'empty name')
-    return len(names) - 1
-
-  # Nodes to come, the next one last: a name, its line, the index of what it
-  # has, and its parent; or None, 0, the index of what it is, and its parent.
-  todo = [(None, 0, 0, -1)]
-  while todo:
-    name, line, index, parent = todo.pop()
-    if name is not None:
-      node = add(name, line, parent)
-      children = _children(values, index, node, name, source)
-      todo.extend((None, 0, child, node) for child in children)
-      continue
-    value = values[index]
-    if value.kind == 'string':
-      add(value.scalar, value.line, parent)
-    elif value.kind == 'object':
-      fields = _fields(value)
-      if _has_name(values, fields):
-        own = values[fields['name']]
-        todo.append((own.scalar, own.line, fields.get('children'), parent))
-      else:
-        todo.extend(
-          (*value.keys[i], value.items[i], parent)
-          for i in reversed(range(len(value.keys)))
-        )
-    else:
-      source.numbers.append(value.line)
-      raise source.error(
-        len(names), f'expected a name or an object, got {value.shown()}'
-      )
-  return parents, names
-
-
-def _fields(value) -> dict[str, int]:
-  keys = [key for key, _ in value.keys]
-  return dict(zip(keys, value.items, strict=True))
-
-
-def _has_name(values, fields) -> bool:
-  """Whether an object is of the first shape."""
-  return 'name' in fields and values[fields['name']].kind == 'string'
-
-
-def _children(values, index, node, name, source) -> list[int]:
-  """The values that are nodes or have them, the last one first."""
-  if index is None:
-    return []
-  value = values[index]
-  if value.kind == 'array':
-    return value.items[::-1]
-  if value.kind == 'object':
-    return [index]
-  if value.kind == 'other' and value.scalar is None:
-    return []
-  raise source.error(
-    node,
-    f'the children of {quote(name)} must be an object, a list or null, '
-    f'got {value.shown()}',
+  return tree.assemble(
+    records.of_nodes(
+      np.array(parents), names, source, _classes(top, file), f'{file}: '
+    )
   )
 
 
-def _classes(values, file) -> list | None:
-  """What the outermost object says of the order of classes."""
-  fields = _fields(values[0])
-  if not _has_name(values, fields) or 'classes' not in fields:
-    return None
-  value = values[fields['classes']]
-  if value.kind != 'array':
+def _parse(text: str, file: str, source: _Nodes) -> tuple[Any, list[str]]:
+  """The value of a text, and keys that stand twice in an object."""
+  if not text.strip():
+    raise source.no_classes()
+  repeated = []
+
+  def to_object(pairs):
+    result = _Object(pairs)
+    if len(result) < len(pairs):
+      seen = set()
+      result.repeated = next(k for k, _ in pairs if k in seen or seen.add(k))
+      repeated.append(result.repeated)
+    return result
+
+  try:
+    return json.loads(text, object_pairs_hook=to_object), repeated
+  except json.JSONDecodeError as error:
     raise checks.HierarchyError(
-      f'{file}, line {value.line}: "classes" must be a list of names, got '
-      f'{value.shown()}.'
+      f'{file}, line {error.lineno}, column {error.colno}: this is not JSON '
+      f'({error.msg}).'
+    ) from None
+  except RecursionError:
+    raise checks.HierarchyError(
+      f"{file}: it is nested deeper than Python's reader of JSON goes; write "
+      'the tree in another format, such as Newick.'
+    ) from None
+  except ValueError as error:  # A number of thousands of digits.
+    raise checks.HierarchyError(
+      f'{file}: this is not JSON ({describe_error(error)}).'
+    ) from None
+
+
+def _describe(value: Any) -> str:
+  """As in "expected a name, got ..."."""
+  if not isinstance(value, dict | list):
+    return 'null' if value is None else quote(value)
+  kind = 'object' if isinstance(value, dict) else 'array'
+  return f'an {kind}' if value else f'an empty {kind}'
+
+
+def _add_nodes(top: _Object, source: _Nodes) -> None:
+  """Adds all nodes, depth first in the order of the file."""
+  # To come, the next one last: the name of a node, what it has, and its parent;
+  # or None, a value that is a node or has nodes, and their parent.
+  todo = [(None, top, -1)]
+  while todo:
+    name, value, parent = todo.pop()
+    if name is not None:
+      node = source.add(name, parent)
+      children = _children(value, node, source)
+      todo.extend((None, child, node) for child in reversed(children))
+    elif isinstance(value, str):
+      source.add(value, parent)
+    elif not isinstance(value, _Object):
+      raise source.error(
+        parent, f'expected a name or an object, got {_describe(value)}'
+      )
+    elif value.repeated is not None:
+      raise source.error(
+        parent, f'the key {quote(value.repeated)} stands twice in one object'
+      )
+    elif _has_name(value):
+      todo.append((value['name'], value.get('children'), parent))
+    else:
+      todo.extend((*item, parent) for item in reversed(value.items()))
+
+
+def _has_name(value: _Object) -> bool:
+  """Whether an object is of the first shape."""
+  return isinstance(value.get('name'), str)
+
+
+def _children(value: Any, node: int, source: _Nodes) -> Sequence[Any]:
+  """Values that are nodes or have nodes."""
+  if isinstance(value, list):
+    return value
+  if isinstance(value, dict):
+    return [value]
+  if value is None:
+    return []
+  raise source.error(
+    node,
+    f'the children must be an object, a list or null, got {_describe(value)}',
+  )
+
+
+def _classes(top: _Object, file: str) -> list | None:
+  """The class order, where the outermost object has one."""
+  if not _has_name(top) or 'classes' not in top:
+    return None
+  if not isinstance(top['classes'], list):
+    raise checks.HierarchyError(
+      f'{file}: "classes" must be a list of names, got '
+      f'{_describe(top["classes"])}.'
     )
-  return [values[item].scalar for item in value.items]
+  return top['classes']
 
 
 def write(hierarchy: tree.Hierarchy) -> str:
-  """JSON of the first shape, with "classes" if the tree tells no order."""
+  """JSON of the first shape, with "classes" if the tree tells no order.
+
+  Raises:
+    HierarchyError: without a full stop, if the tree is too deep to be read
+      back.
+  """
+  if hierarchy.height > _MAX_LEVELS:
+    raise checks.HierarchyError(
+      f'the tree has {hierarchy.height:,} levels, and JSON of more than '
+      f'{_MAX_LEVELS} cannot be read back; write it in another format, such as '
+      'Newick'
+    )
   starts = topology.child_starts(hierarchy.parents)
   order = topology.depth_first(hierarchy.parents)
   depths, leaves = hierarchy.node_depths.tolist(), hierarchy.leaves.tolist()
@@ -154,7 +231,7 @@ def write(hierarchy: tree.Hierarchy) -> str:
   lines = []
   for i, node in enumerate(order):
     depth = depths[node]
-    line = '  ' * min(depth, _MAX_INDENT) + '{"name": '
+    line = '  ' * depth + '{"name": '
     line += json.dumps(hierarchy.node_names[node], ensure_ascii=False)
     if not node and in_order != leaves:
       names = json.dumps(hierarchy.class_names, ensure_ascii=False)

@@ -16,6 +16,8 @@ choice:
 - There is one tree, and a semicolon ends it.
 """
 
+from collections.abc import Iterable
+import dataclasses
 import re
 
 import numpy as np
@@ -27,209 +29,195 @@ from hafjax.hierarchy import topology
 from hafjax.hierarchy import tree
 
 _TOKEN = re.compile(
-  r"\s*(?:([(),;:\[])|'([^']*(?:''[^']*)*)'|([^\s()\[\]':;,]+))"
+  r"(?P<mark>[(),;:])|'(?P<quoted>[^']*(?:''[^']*)*)'"
+  r"|(?P<plain>[^\s()\[\]':;,]+)|(?P<comment>\[)|(?P<blank>\s+)"
 )
-# Its groups.
-_KINDS = (None, 'mark', 'quoted', 'plain')
-_QUOTED = 2
 _BRACKET = re.compile(r'[\[\]]')
 _CLASS = re.compile(r'\[&class=([0-9]{1,9})\]')
 _PLAIN = re.compile(r"[^\s()\[\]':;,]+")
 
+# What may come next, by what came last: an opening bracket or a comma; a
+# closing bracket; a name; a colon; a length; the semicolon.
+_EXPECTED = {
+  'start': ['a class or an opening bracket'],
+  'closed': ['a name', "':'"],
+  'named': ["':'"],
+  'colon': ['the length of a branch'],
+  'measured': [],
+  'end': ['the end of the file, which has one tree'],
+}
+_SUBTREE_ENDS = ('closed', 'named', 'measured')
+
+
+@dataclasses.dataclass(frozen=True)
+class _Places(records.Source):
+  """Nodes, named by where they begin in the text; `numbers` are offsets."""
+
+  text: str = ''
+
+  def name(self, i: int) -> str:
+    return self.place(self.numbers[i])
+
+  def place(self, start: int) -> str:
+    """As in "line 1, column 12"."""
+    line = self.text.count('\n', 0, start) + 1
+    return f'line {line}, column {start - self.text.rfind(chr(10), 0, start)}'
+
+  def at(self, i: int) -> str:
+    return f'on {self.name(i)}'
+
+  def error_at(self, start: int, problem: str) -> checks.HierarchyError:
+    return checks.HierarchyError(
+      f'{self.file}, {self.place(start)}: {problem}.'
+    )
+
 
 def read(text: str, file: str) -> tree.Hierarchy:
-  """Reads a tree in Newick."""
-  parser = _Parser(text, file)
-  for kind, token in parser.tokens():
-    parser.take(kind, token)
-  return parser.hierarchy()
+  """Reads a tree in Newick.
 
-
-class _Parser:
-  """Nodes so far, and what may come next.
-
-  `state` is 'subtree', where a class or a bracket is due; 'closed', where the
-  name of an inner node may come; 'named'; 'length', where the number is due;
-  'measured'; or 'end'.
+  Raises:
+    HierarchyError: it is no Newick, or no hierarchy; says where.
   """
+  source = _Places('node', file, [], text)
+  parents, names, class_numbers = _parse(source)
+  inner = sorted({*parents} - {-1})
+  _name_inner_nodes(names, inner)
+  classes = _classes(names, inner, class_numbers, file)
+  return tree.assemble(
+    records.of_nodes(np.array(parents), names, source, classes)
+  )
 
-  def __init__(self, text: str, file: str):
-    self.text, self.file = text, file
-    self.source = records.Source('line', file, [])
-    self.parents, self.names, self.open, self.inner = [], [], [], []
-    self.numbers = {}
-    self.node, self.state = -1, 'subtree'
-    # Where the token begins, and how far lines were counted.
-    self.start = self.counted = self.line_start = 0
-    self.line = 1
 
-  def place(self) -> str:
-    """Of the token, as in "line 1, column 12"."""
-    newlines = self.text.count('\n', self.counted, self.start)
-    if newlines:
-      self.line += newlines
-      self.line_start = self.text.rindex('\n', self.counted, self.start) + 1
-    self.counted = self.start
-    return f'{self.line}, column {self.start - self.line_start + 1}'
-
-  def error(self, problem: str, place: str = '') -> checks.HierarchyError:
-    return checks.HierarchyError(
-      f'{self.file}, line {place or self.place()}: {problem}.'
-    )
-
-  def tokens(self):
-    """Yields kinds ('mark', 'quoted' or 'plain') and tokens; takes comments."""
-    end = len(self.text.rstrip())
-    position = 0
-    while position < end:
-      match = _TOKEN.match(self.text, position, end)
-      if match is None:
-        self.start = end - len(self.text[position:end].lstrip())
-        if self.text[self.start] == "'":
-          raise self.error('the quote that opens here is never closed')
-        raise self.error("']' closes no comment")
-      self.start = match.start(match.lastindex) - (match.lastindex == _QUOTED)
-      position = match.end()
-      if match[1] == '[':
-        position = self.comment()
+def _parse(source: _Places) -> tuple[list[int], list[str], dict[int, int]]:
+  """Parents, names ('' where there is none), and the number behind a node."""
+  parents, names, class_numbers = [], [], {}
+  # Inner nodes that are open, the outermost first; the node that a name, a
+  # length or a comment belongs to; what came last, a key of `_EXPECTED`.
+  stack, node, state = [], -1, 'start'
+  for start, kind, token in _tokens(source):
+    mark = token if kind == 'mark' else ''
+    if kind == 'comment':
+      match = _CLASS.fullmatch(token)
+      if match and state in ('named', 'measured'):
+        class_numbers[node] = int(match[1])
+    elif state == 'start' and (mark == '(' or not mark):
+      if not mark and not token.strip():
+        raise source.error_at(start, 'a class has no name')
+      node = len(names)
+      names.append('' if mark else token)
+      parents.append(stack[-1] if stack else -1)
+      source.numbers.append(start)
+      if mark:
+        stack.append(node)
       else:
-        yield _KINDS[match.lastindex], match[match.lastindex]
-
-  def comment(self) -> int:
-    """Takes the comment that begins here; returns where it ends."""
-    depth = 0
-    for bracket in _BRACKET.finditer(self.text, self.start):
-      depth += 1 if bracket[0] == '[' else -1
-      if not depth:
-        break
-    if depth:
-      raise self.error('the comment that opens here is never closed')
-    match = _CLASS.fullmatch(self.text, self.start, bracket.end())
-    if match and self.state in ('named', 'measured'):
-      self.numbers[self.node] = int(match[1])
-    return bracket.end()
-
-  def take(self, kind: str, token: str) -> None:
-    if self.state == 'end':
-      raise self.error(
-        f'{quote(token)} after the semicolon, but a file has one tree'
-      )
-    if self.state == 'length':
-      self.take_length(kind, token)
-    elif kind != 'mark':
-      self.take_name(token.replace("''", "'") if kind == 'quoted' else token)
-    elif token == '(':
-      self.take_opening()
-    elif self.state == 'subtree':
-      raise self.error(
-        f'expected a class or an opening bracket, got {quote(token)}'
-      )
+        state = 'named'
+    elif state == 'closed' and not mark:
+      names[node], state = token, 'named'
+    elif state in ('closed', 'named') and mark == ':':
+      state = 'colon'
+    elif state == 'colon' and kind == 'plain' and _is_number(token):
+      state = 'measured'
+    elif state in _SUBTREE_ENDS and stack and mark == ',':
+      state = 'start'
+    elif state in _SUBTREE_ENDS and stack and mark == ')':
+      node, state = stack.pop(), 'closed'
+    elif state in _SUBTREE_ENDS and not stack and mark == ';':
+      state = 'end'
+    elif state in _SUBTREE_ENDS and mark == ';':  # Within a bracket.
+      break
     else:
-      self.take_mark(token)
-
-  def take_length(self, kind: str, token: str) -> None:
-    try:
-      float(token if kind == 'plain' else '')
-    except ValueError:
-      raise self.error(
-        f'expected the length of a branch, got {quote(token)}'
-      ) from None
-    self.state = 'measured'
-
-  def take_name(self, name: str) -> None:
-    if self.state == 'subtree':
-      if not name.strip():
-        raise self.error('a class has no name')
-      self.add(name)
-      self.state = 'named'
-    elif self.state == 'closed':
-      self.names[self.node] = name
-      self.state = 'named'
-    else:
-      raise self.error(
-        f'{quote(name)} after a name or a length; perhaps a '
-        'comma is missing, or quotes around a name with blanks'
-      )
-
-  def take_opening(self) -> None:
-    if self.state != 'subtree':
-      raise self.error("'(' after a subtree; perhaps a comma is missing")
-    self.add('')
-    self.inner.append(self.node)
-    self.open.append(self.node)
-
-  def take_mark(self, token: str) -> None:
-    if token == ':' and self.state in ('closed', 'named'):
-      self.state = 'length'
-    elif token == ':':
-      raise self.error('a second length of one branch')
-    elif token == ';':
-      if self.open:
-        raise self.unclosed()
-      self.state = 'end'
-    elif not self.open:
-      raise self.error(f'{quote(token)} outside of all brackets')
-    elif token == ',':
-      self.state = 'subtree'
-    else:
-      self.node = self.open.pop()
-      self.state = 'closed'
-
-  def add(self, name: str) -> None:
-    self.node = len(self.names)
-    self.names.append(name)
-    self.parents.append(self.open[-1] if self.open else -1)
-    self.source.numbers.append(self.place())
-
-  def unclosed(self) -> checks.HierarchyError:
-    return self.error(
-      'the bracket that opens here is never closed',
-      self.source.numbers[self.open[-1]],
+      raise source.error_at(start, _unexpected(state, stack, mark, token))
+  if stack:
+    raise source.error(stack[-1], 'the bracket that opens here is never closed')
+  if names and state != 'end':
+    raise source.error_at(
+      len(source.text), "expected ';' at the end of the tree"
     )
+  if len(names) < 2:
+    raise source.no_classes()
+  return parents, names, class_numbers
 
-  def hierarchy(self) -> tree.Hierarchy:
-    if self.open:
-      raise self.unclosed()
-    if not self.names:
-      raise self.source.no_classes()
-    self.start = len(self.text)
-    if self.state != 'end':
-      raise self.error("expected ';' at the end of the tree")
-    if len(self.names) == 1:
-      raise self.source.no_classes()
-    self.name_inner_nodes()
-    nodes = records.of_nodes(
-      np.array(self.parents), self.names, self.source, self.classes()
-    )
-    return tree.assemble(nodes)
 
-  def name_inner_nodes(self) -> None:
-    taken, number = set(self.names), 0
-    for node in self.inner:
-      if self.names[node].strip():
-        continue
-      if not node:
-        self.names[node] = 'root'
-        continue
+def _unexpected(state: str, stack: list[int], mark: str, token: str) -> str:
+  words = list(_EXPECTED[state])
+  if state in _SUBTREE_ENDS:
+    words += ["','", "')'"] if stack else ["';'"]
+  *words, last = words
+  expected = f'{", ".join(words)} or {last}' if words else last
+  hint = '' if mark or state != 'named' else '; names with blanks need quotes'
+  return f'expected {expected}, got {quote(token)}{hint}'
+
+
+def _tokens(source: _Places) -> Iterable[tuple[int, str, str]]:
+  """Yields where a token begins, its kind, and what it says.
+
+  Kinds are 'mark', 'quoted' and 'plain' (names and numbers), and 'comment'.
+  """
+  text, start = source.text, 0
+  while start < len(text):
+    match = _TOKEN.match(text, start)
+    if match is None:
+      raise source.error_at(
+        start,
+        'the quote that opens here is never closed'
+        if text[start] == "'"
+        else "']' closes no comment",
+      )
+    kind, stop = match.lastgroup, match.end()
+    if kind == 'comment':
+      stop = _comment_end(source, start)
+      yield start, kind, text[start:stop]
+    elif kind != 'blank':
+      yield start, kind, match[kind].replace("''", "'")
+    start = stop
+
+
+def _comment_end(source: _Places, start: int) -> int:
+  """Where a comment ends, which may have others in it."""
+  depth = 0
+  for bracket in _BRACKET.finditer(source.text, start):
+    depth += 1 if bracket[0] == '[' else -1
+    if not depth:
+      return bracket.end()
+  raise source.error_at(start, 'the comment that opens here is never closed')
+
+
+def _is_number(token: str) -> bool:
+  try:
+    float(token)
+  except ValueError:
+    return False
+  return True
+
+
+def _name_inner_nodes(names: list[str], inner: list[int]) -> None:
+  """Names the inner nodes that have no name."""
+  taken, number = set(names), 0
+  for node in inner:
+    if names[node].strip():
+      continue
+    if not node:
+      names[node] = 'root'
+      continue
+    number += 1
+    while f'node {number}' in taken:
       number += 1
-      while f'node {number}' in taken:
-        number += 1
-      self.names[node] = f'node {number}'
+    names[node] = f'node {number}'
 
-  def classes(self) -> list[str] | None:
-    """Names in the order of the numbers behind them, if there are any."""
-    inner = set(self.inner)
-    leaves = [node for node in range(len(self.names)) if node not in inner]
-    numbers = {n: k for n, k in self.numbers.items() if n not in inner}
-    if not numbers:
-      return None
-    if sorted(numbers.values()) != list(range(len(leaves))):
-      raise checks.HierarchyError(
-        f'{self.file}: the numbers in [&class=...] must be 0 to '
-        f'{len(leaves) - 1}, one behind each class; leave them all out for the '
-        'order of the file.'
-      )
-    return [self.names[node] for node in sorted(leaves, key=numbers.get)]
+
+def _classes(names, inner, numbers, file) -> list[str] | None:
+  """Names in the order of the numbers behind them, if there are any."""
+  inner = set(inner)
+  leaves = [node for node in range(len(names)) if node not in inner]
+  numbers = {node: k for node, k in numbers.items() if node not in inner}
+  if not numbers:
+    return None
+  if sorted(numbers.values()) != list(range(len(leaves))):
+    raise checks.HierarchyError(
+      f'{file}: the numbers in [&class=...] must be 0 to {len(leaves) - 1}, '
+      'one behind each class; leave them all out for the order of the file.'
+    )
+  return [names[node] for node in sorted(leaves, key=numbers.get)]
 
 
 def write(hierarchy: tree.Hierarchy) -> str:

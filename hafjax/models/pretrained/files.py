@@ -2,17 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of weights, read without running anything that is in them."""
 
-import math
 import os
 import pathlib
 import pickle
-import struct
 
 import jax.numpy as jnp
 import numpy as np
 
 from hafjax.errors import UserError
-from hafjax.files import jsonl
 from hafjax.files.arrays import ArrayError
 from hafjax.files.arrays import load_archive
 from hafjax.files.text import describe_error
@@ -62,6 +59,8 @@ def load(file: str | os.PathLike) -> dict[str, np.ndarray]:
 
 # --- safetensors -------------------------------------------------------------
 
+# Of those that networks have; the format's own package has no bfloat16 for
+# NumPy.
 _SAFETENSORS_TYPES = {
   'F64': np.float64,
   'F32': np.float32,
@@ -77,44 +76,29 @@ _SAFETENSORS_TYPES = {
 
 
 def _read_safetensors(file: pathlib.Path) -> dict[str, np.ndarray]:
-  """The format: a length in 8 bytes, so much JSON, and the tensors' bytes."""
-  data = file.read_bytes()
-  length = struct.unpack('<Q', data[:8])[0] if len(data) >= 8 else 0
-  header, data = data[8 : 8 + length], memoryview(data)[8 + length :]
-  if not length or len(header) < length:
-    raise _damaged(file, 'it ends before its table of tensors does')
+  """Tensors, sorted by name."""
   try:
-    table = jsonl.parse(header)
-    table.pop('__metadata__', None)
-    tensors, stop = {}, 0
-    for name, entry in table.items():
-      quoted = quote(name)
-      kind, shape = entry['dtype'], tuple(entry['shape'])
-      begin, end = entry['data_offsets']
-      if kind not in _SAFETENSORS_TYPES:
+    import safetensors
+  except ImportError as error:
+    raise PretrainedError(
+      f'{file} is read by the package safetensors, which is not installed: pip '
+      "install safetensors, or hafjax with the extra 'pretrained'."
+    ) from error
+  content = file.read_bytes()
+  tensors = {}
+  try:
+    for name, entry in sorted(safetensors.deserialize(content)):
+      if entry['dtype'] not in _SAFETENSORS_TYPES:
         raise PretrainedError(
-          f'{file}: tensor {quoted} is of type {quote(kind)}, and those '
-          f'that are read are {", ".join(_SAFETENSORS_TYPES)}.'
+          f'{file}: tensor {quote(name)} is of type {quote(entry["dtype"])}, '
+          f'and those that are read are {", ".join(_SAFETENSORS_TYPES)}.'
         )
-      dtype = np.dtype(_SAFETENSORS_TYPES[kind])
-      size = math.prod(shape) * dtype.itemsize
-      if min((0, begin, *shape)) < 0 or end - begin != size:
-        raise ValueError(f'the table contradicts itself about {quoted}')
-      if end > len(data):
-        raise ValueError(f'it ends before the bytes of {quoted} do')
-      tensors[name] = np.frombuffer(data[begin:end], dtype).reshape(shape)
-      stop = max(stop, end)
-    if stop != len(data):
-      raise ValueError('there is more in it than its table says')
+      flat = np.frombuffer(entry['data'], _SAFETENSORS_TYPES[entry['dtype']])
+      tensors[name] = flat.reshape(entry['shape'])
   except PretrainedError:
     raise
-  except (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-  ) as error:
+  except (safetensors.SafetensorError, ValueError) as error:
+    # ValueError: of more axes than NumPy has.
     raise _damaged(file, error) from error
   return tensors
 
@@ -131,7 +115,7 @@ def _read_npz(file: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _without_void(array: np.ndarray) -> np.ndarray:
-  """NumPy writes bfloat16 as two bytes of it knows not what."""
+  """bfloat16 again, which NumPy saves as void (`V2`)."""
   return array.view(_BFLOAT16) if array.dtype == 'V2' else array
 
 
