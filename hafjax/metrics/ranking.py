@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hierarchical distance, precision and mAP at k; top-k accuracy; severity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import flax
 import jax
@@ -16,6 +16,7 @@ from hafjax.metrics.checks import check_distances
 from hafjax.metrics.checks import checked_batch
 from hafjax.metrics.errors import MetricError
 from hafjax.numerics import arrays
+from hafjax.numerics.arrays import AnyArray
 from hafjax.numerics.arrays import ArrayLike
 
 
@@ -120,7 +121,7 @@ def sums_of_ranked(
 
 
 def ranking_metrics(
-  sums: dict[str, np.ndarray], ks: Sequence[int]
+  sums: Mapping[str, AnyArray], ks: Sequence[int]
 ) -> dict[str, float]:
   """`hierarchical_metrics` from sums over a split, float64."""
   count, mistakes = sums['count'], sums['mistakes']

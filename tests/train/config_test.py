@@ -19,6 +19,7 @@ from hafjax.data import DataSet
 from hafjax.data import load_dataset
 from hafjax.data import spec
 from hafjax.hierarchy import load_hierarchy
+from hafjax.train import config_reference
 from hafjax.train import step as step_lib
 from hafjax.train.config import ConfigError
 from hafjax.train.config import check_config
@@ -273,3 +274,8 @@ def test_what_a_config_cannot_know_is_told_at_once_too(tmp_path):
   for words in ("'crmx'", 'weights.npz', "'nose'"):
     assert words in str(caught.value)
   assert not (tmp_path / 'run').exists()
+
+
+def test_the_reference_page_is_that_of_the_schema():
+  file = FOLDER.parent / 'docs' / 'config.md'
+  assert file.read_text() == config_reference.reference_page()

@@ -81,8 +81,9 @@ def test_rules_are_added_to_a_finished_run(runs):
     'cross_entropy',
     *(f'cross_entropy + {name}' for name in names[:-1]),
   ]
-  assert 'cross_entropy + selective' in tables.selective_table([results])
-  assert not tables.selective_table([before])
+  (table,) = tables.curve_tables([results])
+  assert 'cross_entropy + selective' in table and 'risk@0.9' in table
+  assert not tables.curve_tables([before])
 
   # Evaluation of the same checkpoint finds the same.
   config.mode = 'eval'
