@@ -22,19 +22,14 @@ import pathlib
 from absl import logging
 from absl.flags import argparse_flags
 import jax
-import numpy as np
 
 from hafjax import metrics
 from hafjax.cli import runner
 from hafjax.data import load_dataset
-from hafjax.errors import UserError
-from hafjax.files.arrays import ArrayError
-from hafjax.files.arrays import load_archive
-from hafjax.files.text import describe_error
-from hafjax.files.text import quote_some
 from hafjax.hierarchy import KINDS
 from hafjax.hierarchy import builtin_names
-from hafjax.hierarchy import load_hierarchy
+from hafjax.metrics.scores_file import EvaluationError
+from hafjax.metrics.scores_file import evaluate_scores
 from hafjax.runs import checkpoints
 from hafjax.runs import tables
 from hafjax.runtime.devices import Devices
@@ -44,100 +39,6 @@ from hafjax.train.evaluator import Evaluator
 from hafjax.train.run import collapse_records
 from hafjax.train.run import recorded_config
 from hafjax.train.setup import make_experiment
-
-
-class EvaluationError(UserError):
-  """Scores or runs that cannot be measured; says why."""
-
-
-# --- Scores of anyone --------------------------------------------------------
-
-
-def _arrays(file: str) -> tuple[np.ndarray, np.ndarray]:
-  try:
-    found = load_archive(file)
-  except (OSError, ArrayError) as error:
-    raise EvaluationError(
-      f'{file} cannot be read as an .npz file of plain arrays: '
-      f'{describe_error(error)}.'
-    ) from error
-  missing = [name for name in ('scores', 'labels') if name not in found]
-  if missing:
-    raise EvaluationError(
-      f'{file} has no array {missing[0]!r}: it needs scores [N, K] and labels '
-      f'[N], and has {quote_some(found) or "none"}.'
-    )
-  return found['scores'], found['labels']
-
-
-def _native(array: np.ndarray) -> np.ndarray:
-  """In a type that JAX has: of this machine's byte order, 8 bytes at most."""
-  dtype = array.dtype.newbyteorder('=')
-  if dtype.kind == 'f' and dtype.itemsize > 8:
-    dtype = np.float64
-  # What is too large is told as infinite.
-  with np.errstate(over='ignore', invalid='ignore'):
-    return array.astype(dtype, copy=False)
-
-
-def _are_probabilities(scores: np.ndarray) -> bool:
-  return bool(
-    (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3)
-  )
-
-
-def evaluate_scores(
-  file: str,
-  hierarchy: str,
-  kind: str = 'lca_height',
-  are: str = 'auto',
-) -> dict[str, float]:
-  """Metrics of an .npz file; see `metrics.evaluate`.
-
-  Args:
-    file: with the arrays 'scores' [N, K] and 'labels' [N].
-    hierarchy: a built-in name or a file, K classes.
-    kind: of distances.
-    are: what the scores are, 'logits' or 'probabilities'; 'auto' takes what is
-      positive with rows of sum 1 for the latter.
-
-  Raises:
-    EvaluationError: if the file cannot be read or does not fit the hierarchy.
-    HierarchyError: if the hierarchy is bad.
-  """
-  tree = load_hierarchy(hierarchy)
-  scores, labels = _arrays(file)
-  if scores.ndim != 2 or scores.shape[1] != tree.num_classes:
-    raise EvaluationError(
-      f'{file}: scores must have a column for each of the '
-      f'{tree.num_classes} classes of {hierarchy}, got shape '
-      f'{list(scores.shape)}.'
-    )
-  if not np.issubdtype(scores.dtype, np.floating):
-    raise EvaluationError(
-      f'{file}: scores must be floating-point numbers, got {scores.dtype}.'
-    )
-  scores, labels = _native(scores), _native(labels)
-  if not np.isfinite(scores).all():
-    rows = np.flatnonzero(~np.isfinite(scores).all(axis=1))
-    raise EvaluationError(
-      f'{file}: {len(rows):,} rows of scores are not finite, the first is row '
-      f'{rows[0]}.'
-    )
-  if are == 'auto':
-    are = 'probabilities' if _are_probabilities(scores) else 'logits'
-    logging.info('The scores are taken for %s.', are)
-  try:
-    return metrics.evaluate(
-      scores,
-      labels,
-      tree,
-      tree.distances(kind),
-      are_probabilities=are == 'probabilities',
-    )
-  except ValueError as error:
-    raise EvaluationError(f'{file}: {error}') from error
-
 
 # --- Runs of ours -------------------------------------------------------------
 
@@ -193,7 +94,9 @@ def evaluate_run(
     count = jax.device_count()
     batch_size = -(-config.get('eval_batch_size', 500) // count) * count
     evaluator = Evaluator(experiment, data, device)
-    geometry = CollapsePass(experiment, data, device, batch_size)
+    geometry = CollapsePass(
+      experiment, data, device, batch_size, evaluator.network
+    )
     state = device.abstract_state(experiment)
     records = []
     for step in run.steps():
@@ -211,9 +114,11 @@ def evaluate_run(
     run.rewrite(sorted(records, key=lambda r: r['step']), 'collapse')
     results = run.results() | dict(distance=data.kind)
     best = run.restore(results['best_step'], state)
-    for split in ('val', 'test'):
-      results[split] = evaluator.evaluate(best, split, batch_size)
-    run.save_arrays(geometry.predictions(best), 'predictions')
+    results['val'] = evaluator.evaluate(best, 'val', batch_size)
+    results['test'], arrays = evaluator.evaluate_and_predict(
+      best, 'test', batch_size
+    )
+    run.save_arrays(arrays, 'predictions')
     run.finish(results)
     return results
   finally:

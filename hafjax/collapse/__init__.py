@@ -11,8 +11,6 @@
 0.0
 """
 
-from hafjax.collapse.alignment import alignment
-from hafjax.collapse.alignment import alignment_sums
 from hafjax.collapse.measures import bias_relation
 from hafjax.collapse.measures import class_distances
 from hafjax.collapse.measures import frame_deviation
@@ -27,12 +25,15 @@ from hafjax.collapse.measures import self_duality
 from hafjax.collapse.measures import uniform_duality
 from hafjax.collapse.prediction import Prediction
 from hafjax.collapse.statistics import ClassStatistics
+from hafjax.collapse.summary import MEASURES
+from hafjax.collapse.summary import Measure
+from hafjax.collapse.summary import summary
 
 __all__ = [
+  'MEASURES',
+  'Measure',
   'ClassStatistics',
   'Prediction',
-  'alignment',
-  'alignment_sums',
   'bias_relation',
   'class_distances',
   'frame_deviation',
@@ -44,5 +45,6 @@ __all__ = [
   'outlier_deviation',
   'pair_kernel',
   'self_duality',
+  'summary',
   'uniform_duality',
 ]

@@ -2,35 +2,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hierarchical metrics, as sums over batches: exact for any split and batch.
 
-`hierarchical_sums` and `evaluation_sums` run jitted on a batch, their results
-are added over batches and devices, and `finalise` divides once at the end, so
-that a partial last batch or padding changes nothing.
+One file a metric, found by its name: a module here offers `METRIC`, a class
+that fits `Metric`. `MetricTables.select` makes metrics, `sums` runs jitted on a
+batch (`Scored`), its results are added over batches and devices, and `finalize`
+divides once at the end, so that a partial last batch or padding changes
+nothing. `evaluate` does all of it for scores on the host.
 """
 
+from hafjax.metrics.base import KS
+from hafjax.metrics.base import Metric
+from hafjax.metrics.base import MetricTables
+from hafjax.metrics.base import Scored
+from hafjax.metrics.base import direction
+from hafjax.metrics.base import finalize
+from hafjax.metrics.base import metric_names
+from hafjax.metrics.base import sums
 from hafjax.metrics.calibration import calibration_error
 from hafjax.metrics.hops import hops
 from hafjax.metrics.levels import full_path_accuracy
 from hafjax.metrics.levels import level_predictions
-from hafjax.metrics.ranking import Ranking
 from hafjax.metrics.ranking import hierarchical_metrics
-from hafjax.metrics.ranking import hierarchical_sums
-from hafjax.metrics.summary import KS
-from hafjax.metrics.summary import MetricTables
 from hafjax.metrics.summary import evaluate
-from hafjax.metrics.summary import evaluation_sums
-from hafjax.metrics.summary import finalise
 
 __all__ = [
   'KS',
-  'Ranking',
+  'Metric',
   'MetricTables',
+  'Scored',
   'calibration_error',
+  'direction',
   'evaluate',
-  'evaluation_sums',
-  'finalise',
+  'finalize',
   'full_path_accuracy',
   'hierarchical_metrics',
-  'hierarchical_sums',
   'hops',
   'level_predictions',
+  'metric_names',
+  'sums',
 ]

@@ -1,42 +1,84 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Whether confidence is earned."""
+"""Calibration error (ECE, MCE)."""
 
+from collections.abc import Mapping
+import types
+from typing import ClassVar
+
+import flax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 import numpy as np
 
+from hafjax.metrics import base
+
 NUM_BINS = 15
 
 
-def calibration_sums(
+def bin_sums(
   probs: Float[Array, 'b k'],
   labels: Int[Array, 'b'],
   weight: Float[Array, 'b'],
   num_bins: int = NUM_BINS,
-) -> dict[str, Array]:
-  """Count, confidence and hits in bins of confidence, [bins] each."""
+  xp: types.ModuleType = jnp,
+) -> dict[str, Float[Array, 'n']]:
+  """Sums of examples, confidence and right predictions by confidence.
+
+  Args:
+    probs: of the classes, [B, K].
+    labels: class indices, int[B].
+    weight: of the examples, [B].
+    num_bins: n equal intervals (0, 1/n], (1/n, 2/n], ... of confidence.
+    xp: `numpy`, or `jax.numpy`.
+
+  Returns:
+    'count', 'confidence' and 'hits', [n] each.
+  """
   confidence = probs.max(axis=1)
   right = probs.argmax(axis=1) == labels
-  # (0, 1/n], (1/n, 2/n], ...
-  bins = jnp.ceil(confidence * num_bins).astype(int) - 1
-  bins = jnp.clip(bins, 0, num_bins - 1)
+  bins = xp.ceil(confidence * num_bins).astype(int) - 1
+  inside = xp.clip(bins, 0, num_bins - 1)[:, None] == xp.arange(num_bins)
 
   def total(values):
-    return jnp.zeros(num_bins, weight.dtype).at[bins].add(weight * values)
+    return xp.sum(inside * (weight * values)[:, None], axis=0)
 
   return dict(count=total(1.0), confidence=total(confidence), hits=total(right))
 
 
-def calibration_metrics(
-  sums: dict[str, np.ndarray], count: float
-) -> dict[str, float]:
-  """'ece' and 'mce' from sums over a split."""
+def _errors(sums: dict[str, np.ndarray]) -> tuple[float, float]:
+  """(ece, mce) of the sums over a split."""
+  count = sums['count'].sum()
+  base.check_count(count)
   gap = np.abs(sums['hits'] - sums['confidence'])
-  return dict(
-    ece=float(gap.sum() / count),
-    mce=float(np.max(gap / np.maximum(sums['count'], 1))),
+  return (
+    float(gap.sum() / count),
+    float(np.max(gap / np.maximum(sums['count'], 1))),
   )
+
+
+@flax.struct.dataclass
+class Calibration:
+  """'ece' and 'mce', see `calibration_error`."""
+
+  direction: ClassVar[Mapping[str, int]] = {'ece': -1, 'mce': -1}
+  num_ranked: ClassVar[int] = 0
+
+  @classmethod
+  def create(cls, tables: base.MetricTables) -> 'Calibration':
+    del tables
+    return cls()
+
+  def sums(self, batch: base.Scored, weight) -> dict:
+    """See `base.Metric`."""
+    return bin_sums(batch.probs, batch.labels, weight)
+
+  def finalize(self, sums: dict) -> dict[str, float]:
+    """See `base.Metric`."""
+    return dict(zip(('ece', 'mce'), _errors(sums), strict=True))
+
+
+METRIC = Calibration
 
 
 def calibration_error(
@@ -52,16 +94,11 @@ def calibration_error(
   Returns:
     Over bins, the mean (by examples) and the maximum of the gap between
     accuracy and mean confidence: Guo et al., ICML 2017 (arXiv 1706.04599).
+
+  Raises:
+    ValueError: if there are no examples.
   """
+  base.check_count(len(labels))
   # On the host, in float64: a sum over all examples outgrows float32.
   probs, labels = np.asarray(probs, np.float64), np.asarray(labels)
-  confidence, right = probs.max(axis=1), probs.argmax(axis=1) == labels
-  bins = np.ceil(confidence * num_bins).astype(int) - 1
-  bins = np.clip(bins, 0, num_bins - 1)
-  count, confidence, hits = (
-    np.bincount(bins, values, num_bins)
-    for values in (np.ones(len(probs)), confidence, right)
-  )
-  sums = dict(count=count, confidence=confidence, hits=hits)
-  found = calibration_metrics(sums, len(probs))
-  return found['ece'], found['mce']
+  return _errors(bin_sums(probs, labels, np.ones(len(probs)), num_bins, np))

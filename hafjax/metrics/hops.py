@@ -1,8 +1,9 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How well the order of all classes follows the hierarchy: HOPS."""
+"""HOPS, how well the order of all classes follows the hierarchy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import flax
 import jax
@@ -10,21 +11,23 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 import numpy as np
 
-from hafjax.metrics import ranking as ranking_lib
+from hafjax.metrics import base
 
 
 @flax.struct.dataclass
-class HopsTables:
-  """What distances expect of the classes that follow each class.
+class Hops:
+  """'hops' and 'hops@k', the means of `hops`.
 
   Attributes:
-    ranks: of class c, seen from class y: 0 for the nearest, 1 for all of the
-      next distance, and so on, int[K, K].
+    ranks: of each class (columns) by distance from each other (rows): 0 for
+      the nearest, 1 for all of the next distance, and so on, int[K, K].
     expected: a row's ranks in their order, int[K, K].
     weights: of the positions in that order, [K, K].
     worst: weighted errors of the first k positions reversed, [K, ks].
     ks: numbers of positions, at most K.
   """
+
+  direction: ClassVar[Mapping[str, int]] = {'hops': 1}
 
   ranks: Int[Array, 'k k']
   expected: Int[Array, 'k k']
@@ -33,10 +36,16 @@ class HopsTables:
   ks: tuple[int, ...] = flax.struct.field(pytree_node=False)
 
   @classmethod
-  def create(
+  def create(cls, tables: base.MetricTables) -> 'Hops':
+    num_classes = len(tables.distances)
+    ks = sorted({k for k in tables.ks if k < num_classes})
+    return cls.of_distances(tables.distances, (*ks, num_classes))
+
+  @classmethod
+  def of_distances(
     cls, distances: Num[np.ndarray, 'k k'], ks: Sequence[int]
-  ) -> 'HopsTables':
-    """From distances, on the host."""
+  ) -> 'Hops':
+    """For some numbers of positions, ascending."""
     distances = np.asarray(distances)
     if np.issubdtype(distances.dtype, np.integer) and distances.max() < 2**15:
       distances = distances.astype(np.int16)  # Sorted ten times as fast.
@@ -47,6 +56,43 @@ class HopsTables:
       for start in range(0, len(distances), 128)
     ]
     return cls(*map(np.concatenate, zip(*parts, strict=True)), tuple(ks))
+
+  @property
+  def num_ranked(self) -> int:
+    """See `base.Metric`."""
+    return self.ks[-1]
+
+  def of_ranked(
+    self, ranked: Int[Array, 'b m'], labels: Int[Array, 'b'], dtype
+  ) -> Float[Array, 'b p']:
+    """HOPS@k of examples for each of `ks`, from classes in their order."""
+    ranked = ranked[:, : self.num_ranked]
+    ranks = jnp.asarray(self.ranks)[labels[:, None], ranked]
+    most = ranked.shape[1]
+    error = jnp.abs(ranks - jnp.asarray(self.expected)[labels, :most])
+    weights = jnp.asarray(self.weights, dtype)[labels, :most]
+    error = weights * error.astype(dtype)
+    lost = jnp.stack([error[:, :k].sum(axis=1) for k in self.ks], axis=1)
+    worst = jnp.asarray(self.worst, dtype)[labels]
+    graded = jnp.clip(1 - lost / jnp.where(worst > 0, worst, 1), 0, 1)
+    # Nothing to be ordered, as for k = 1: right or wrong.
+    return jnp.where(worst > 0, graded, (lost == 0).astype(dtype))
+
+  def sums(self, batch: base.Scored, weight) -> dict:
+    """See `base.Metric`."""
+    values = self.of_ranked(batch.ranked, batch.labels, weight.dtype)
+    total = jnp.sum(weight[:, None] * values, axis=0)
+    return dict(hops=total, count=weight.sum())
+
+  def finalize(self, sums: dict) -> dict[str, float]:
+    """See `base.Metric`."""
+    base.check_count(sums['count'])
+    names = [*(f'hops@{k}' for k in self.ks[:-1]), 'hops']
+    values = (sums['hops'] / sums['count']).tolist()
+    return dict(zip(names, values, strict=True))
+
+
+METRIC = Hops
 
 
 def _rows(distances, ks, dtype) -> tuple[np.ndarray, ...]:
@@ -79,21 +125,6 @@ def _weights(expected, new) -> np.ndarray:
   return np.where(expected, start + (end - start) * fraction, 1.0)
 
 
-def hops_of_ranked(
-  ranked: Int[Array, 'b k'], labels: Int[Array, 'b'], order: HopsTables, dtype
-) -> Float[Array, 'b p']:
-  """HOPS@k for each of the order's ks, of classes in their order."""
-  found = jnp.asarray(order.ranks)[labels[:, None], ranked]
-  missed = found - jnp.asarray(order.expected)[labels]
-  missed = jnp.abs(missed).astype(dtype)
-  missed = jnp.asarray(order.weights, dtype)[labels] * missed
-  lost = jnp.stack([missed[:, :k].sum(axis=1) for k in order.ks], axis=1)
-  worst = jnp.asarray(order.worst, dtype)[labels]
-  graded = jnp.clip(1 - lost / jnp.where(worst > 0, worst, 1), 0, 1)
-  # Nothing to be ordered, as for k = 1: right or wrong.
-  return jnp.where(worst > 0, graded, (lost == 0).astype(dtype))
-
-
 def hops(
   scores: Float[Array, 'b k'],
   labels: Int[Array, 'b'],
@@ -120,18 +151,20 @@ def hops(
     are its means (Sani and Anand, CVPR 2026).
 
   Raises:
-    ValueError: if k is not between 1 and K.
+    ValueError: if k is not between 1 and K, or the largest score of a row is no
+      finite number.
   """
   num_classes = scores.shape[-1]
   k = num_classes if k is None else k
   if not 1 <= k <= num_classes:
     raise ValueError(f'k must be between 1 and {num_classes}, got {k}.')
-  order = HopsTables.create(distances, (k,))
-  return _jitted_hops(jnp.asarray(scores), jnp.asarray(labels), order)
+  if not isinstance(scores, jax.core.Tracer):
+    base.check_finite(np.asarray(scores))
+  metric = Hops.of_distances(distances, (k,))
+  return _jitted_hops(jnp.asarray(scores), jnp.asarray(labels), metric)
 
 
 @jax.jit
-def _jitted_hops(scores, labels, order):
-  dtype = jnp.promote_types(scores.dtype, jnp.float32)
-  ranked = ranking_lib.ranked(scores, scores.shape[1])
-  return hops_of_ranked(ranked, labels, order, dtype)[:, 0]
+def _jitted_hops(scores, labels, metric):
+  batch = base.Scored(scores, labels, num_ranked=metric.num_ranked)
+  return metric.of_ranked(batch.ranked, labels, batch.dtype)[:, 0]

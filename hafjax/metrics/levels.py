@@ -1,42 +1,94 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the predictions of all levels are right, and agree."""
+"""Accuracy and consistency of the levels' predictions; full-path accuracy."""
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 import flax
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 import numpy as np
 
 from hafjax.hierarchy import Hierarchy
+from hafjax.metrics import base
+from hafjax.metrics import confusion
 from hafjax.numerics import tree_sums
 
 
 @flax.struct.dataclass
 class Levels:
-  """Nodes by level; a class less deep than a level stands for itself there.
+  """Figures of the tree's levels, named as in `metrics.evaluate`.
 
   Attributes:
-    of_class: the class's node in each level, int[K, H].
+    hierarchy: K classes, height H, N nodes.
+    paths: of the classes.
     above: of each level's nodes the one in the level above, int[H, N].
-    lca_heights: of the node of each class at depth 0, ..., H; 0 below the
-      class, int[K, H + 1].
   """
 
-  of_class: Int[Array, 'k h']
+  direction: ClassVar[Mapping[str, int]] = {
+    'level_accuracy@': 1,
+    'full_path_accuracy': 1,
+    'path_consistency': 1,
+    'step_consistency': 1,
+  }
+  num_ranked: ClassVar[int] = 0
+
+  hierarchy: Hierarchy = flax.struct.field(pytree_node=False)
+  paths: confusion.PathTables
   above: Int[Array, 'h n']
-  lca_heights: Int[Array, 'k l']
 
   @classmethod
-  def create(cls, tree: Hierarchy) -> 'Levels':
-    depths, numbers = tree.node_depths, np.arange(1, tree.height + 1)[:, None]
-    paths = tree.path_table
+  def create(cls, tables: base.MetricTables) -> 'Levels':
+    tree = tables.hierarchy
+    depths, levels = tree.node_depths, np.arange(1, tree.height + 1)[:, None]
     return cls(
-      of_class=np.where(paths < 0, tree.leaves[:, None], paths)[:, 1:],
-      above=np.where(
-        depths == numbers, tree.parents, np.arange(tree.num_nodes)
-      ),
-      lca_heights=np.where(paths < 0, 0, tree.node_heights[paths]),
+      hierarchy=tree,
+      paths=confusion.PathTables.create(tree),
+      above=np.where(depths == levels, tree.parents, np.arange(tree.num_nodes)),
     )
+
+  def sums(self, batch: base.Scored, weight) -> dict[str, Array]:
+    """See `base.Metric`."""
+
+    def total(values):
+      # No product of matrices, which accelerators round.
+      return jnp.sum(weight * values.T, axis=-1)
+
+    labels, predictions = batch.labels, batch.predictions
+    paths = jax.tree.map(jnp.asarray, self.paths)
+    path = paths.of_class[labels]
+    nodes = level_predictions(batch.probs, self.hierarchy)
+    level = jnp.arange(1, self.hierarchy.height)
+    agree = jnp.asarray(self.above)[level, nodes[:, 1:]] == nodes[:, :-1]
+    steps = agree.mean(axis=1) if agree.shape[1] else jnp.ones(len(labels))
+    heights = confusion.mistake_heights(labels, predictions, paths)
+    by_height = jnp.zeros(self.hierarchy.height + 1, weight.dtype)
+    return dict(
+      count=weight.sum(),
+      right=total(paths.of_class[predictions] == path),
+      full_path_accuracy=total((nodes == path).all(axis=1)),
+      path_consistency=total(agree.all(axis=1)),
+      step_consistency=total(steps),
+      heights=by_height.at[heights].add(weight),
+    )
+
+  def finalize(self, sums: dict[str, np.ndarray]) -> dict[str, float]:
+    """See `base.Metric`."""
+    sums = dict(sums)
+    count = sums.pop('count')
+    base.check_count(count)
+    right, heights = sums.pop('right') / count, sums.pop('heights') / count
+    figures = {name: float(value / count) for name, value in sums.items()}
+    for level, share in enumerate(right, 1):
+      figures[f'level_accuracy@{level}'] = float(share)
+    for height, share in enumerate(heights[1:], 1):
+      figures[f'mistakes@height_{height}'] = float(share)
+    return figures
+
+
+METRIC = Levels
 
 
 def level_predictions(
@@ -94,53 +146,6 @@ def full_path_accuracy(
     likeliest class need not be under the likeliest node.
   """
   nodes = level_predictions(jnp.asarray(probs), hierarchy)
-  right = nodes == Levels.create(hierarchy).of_class[np.asarray(labels)]
+  paths = confusion.PathTables.create(hierarchy)
+  right = nodes == paths.of_class[np.asarray(labels)]
   return float(jnp.mean(right.all(axis=1)))
-
-
-def level_sums(
-  predicted: Int[Array, 'b'],
-  probs: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
-  hierarchy: Hierarchy,
-  levels: Levels,
-  weight: Float[Array, 'b'],
-) -> dict[str, Array]:
-  """A batch's part of `level_metrics`; `predicted` are classes."""
-
-  def total(values):
-    return weight @ values.astype(weight.dtype)
-
-  of_class = jnp.asarray(levels.of_class)
-  truth, nodes = of_class[labels], level_predictions(probs, hierarchy)
-  level = jnp.arange(1, hierarchy.height)
-  agree = jnp.asarray(levels.above)[level, nodes[:, 1:]] == nodes[:, :-1]
-  steps = agree.mean(axis=1) if agree.shape[1] else jnp.ones(len(labels))
-
-  # As deep as the two paths are one, where they part is the LCA.
-  together = (of_class[predicted] == truth).sum(axis=1)
-  heights = jnp.asarray(levels.lca_heights)[labels, together]
-  # A class is its own LCA at any depth.
-  heights = jnp.where(predicted == labels, 0, heights)
-  by_height = jnp.zeros(hierarchy.height + 1, weight.dtype)
-  return dict(
-    right=total(of_class[predicted] == truth),
-    full_path_accuracy=total((nodes == truth).all(axis=1)),
-    path_consistency=total(agree.all(axis=1)),
-    step_consistency=total(steps),
-    heights=by_height.at[heights].add(weight),
-  )
-
-
-def level_metrics(
-  sums: dict[str, np.ndarray], count: float
-) -> dict[str, float]:
-  """Names as in `evaluate`, from sums over a split."""
-  sums = dict(sums)
-  right, heights = sums.pop('right') / count, sums.pop('heights') / count
-  found = {name: float(value / count) for name, value in sums.items()}
-  for level, share in enumerate(right, 1):
-    found[f'level_accuracy@{level}'] = float(share)
-  for height, share in enumerate(heights[1:], 1):
-    found[f'mistakes@height_{height}'] = float(share)
-  return found

@@ -1,44 +1,57 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How near the classes are that are ranked first."""
+"""Accuracy, and hierarchical distance, precision and mAP at k."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import flax
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Num
+from jaxtyping import Array, Float, Int, Num
 import numpy as np
+
+from hafjax.metrics import base
 
 
 @flax.struct.dataclass
 class Ranking:
-  """Distances, and the best that a ranking can do with them.
-
-  Made on the host and given to compiled functions as an argument: of constants
-  of this size, XLA would compute what it can when it compiles, for minutes.
+  """`hierarchical_metrics` of batches.
 
   Attributes:
     distances: between classes, [K, K].
-    ideal: of the nearest classes of each, nearest first, [K, most].
+    ideal: distances of the nearest classes of each, nearest first, [K, most].
     ks: ranks to report, ascending; those above K are left out.
   """
+
+  direction: ClassVar[Mapping[str, int]] = {
+    'top': 1,
+    'mistake_severity': -1,
+    'hier_dist@': -1,
+    'best_hier_dist@': -1,
+    'mistake_hier_dist@': -1,
+    'hier_precision@': 1,
+    'hier_map@': 1,
+  }
 
   distances: Num[Array, 'k k']
   ideal: Num[Array, 'k m']
   ks: tuple[int, ...] = flax.struct.field(pytree_node=False)
 
   @classmethod
-  def create(
+  def create(cls, tables: base.MetricTables) -> 'Ranking':
+    return cls.of_distances(tables.distances, tables.ks)
+
+  @classmethod
+  def of_distances(
     cls, distances: Num[np.ndarray, 'k k'], ks: Sequence[int]
   ) -> 'Ranking':
-    """From distances.
+    """Without a hierarchy.
 
     Raises:
       ValueError: if a rank is below 1.
     """
-    if min(ks, default=1) < 1:
-      raise ValueError(f'ks must be at least 1, got {tuple(ks)}.')
+    base.check_ranks(ks)
     dtype = np.float64 if jax.config.jax_enable_x64 else np.float32
     distances = np.asarray(distances, dtype)
     num_classes = len(distances)
@@ -48,111 +61,74 @@ class Ranking:
     ideal.sort(axis=1)
     return cls(distances, ideal, ks)
 
+  @property
+  def num_ranked(self) -> int:
+    """See `base.Metric`."""
+    return self.ideal.shape[1]
 
-def ranked(scores: Float[Array, 'b k'], most: int) -> Int[Array, 'b m']:
-  """The likeliest classes, in their order; ties go to the lower index."""
-  # To `top_k`, 0 is more than -0.
-  return jax.lax.top_k(jnp.where(scores == 0, 0, scores), most)[1]
+  def sums(self, batch: base.Scored, weight) -> dict[str, Array]:
+    """See `base.Metric`."""
+    dtype, labels = weight.dtype, batch.labels
+    ranked = batch.ranked[:, : self.num_ranked]
+    distances = jnp.asarray(self.distances, dtype)
+    ideal = jnp.asarray(self.ideal, dtype)[labels]
+    hit = ranked == labels[:, None]
+    by_rank = distances[labels[:, None], ranked]
+    wrong = weight * ~hit[:, 0]
 
+    def total(values, weight=weight):
+      return jnp.sum(weight[:, None] * values, axis=0)
 
-def ranked_on_host(scores: np.ndarray) -> Int[np.ndarray, 'b k']:
-  """`ranked`, all classes; on CPU some ten times as fast as XLA's sort.
+    return dict(
+      count=weight.sum(),
+      mistakes=wrong.sum(),
+      hits=total(hit.astype(dtype)),
+      distance=total(by_rank),
+      mistake_distance=total(by_rank, wrong),
+      # Of the ranks that are reported alone: XLA compiles a running minimum
+      # slowly.
+      best_distance=[
+        jnp.sum(weight * by_rank[:, :k].min(axis=1)) for k in self.ks
+      ],
+      ideal_distance=total(ideal),
+    )
 
-  Args:
-    scores: [B, K], no NaN.
-  """
-  if scores.dtype != np.float32:
-    return np.argsort(-scores, axis=1, kind='stable').astype(np.int32)
-  # NumPy sorts integers fastest, with the class as the tail of a score that is
-  # read as an integer: as it is where positive, its bits turned where negative.
-  bits = (0.0 - scores).view(np.int32)
-  keys = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int64)
-  keys <<= 32
-  keys |= np.arange(scores.shape[1])
-  keys.sort(axis=1)
-  return keys.astype(np.int32)
-
-
-def hierarchical_sums(
-  scores: Float[Array, 'b k'],
-  labels: Int[Array, 'b'],
-  ranking: Ranking,
-  mask: Bool[Array, 'b'] | None = None,
-) -> dict[str, Array]:
-  """A batch's part of `hierarchical_metrics`, to be added to others'.
-
-  Args:
-    scores: larger for likelier classes, [B, K]; ties go to the lower index.
-    labels: class indices, int[B].
-    ranking: of the K classes.
-    mask: which examples count, bool[B]; all by default.
-
-  Returns:
-    A dict of sums over the examples that count.
-  """
-  best = ranked(scores, ranking.ideal.shape[1])
-  mask = jnp.ones(len(labels), bool) if mask is None else mask
-  dtype = jnp.promote_types(scores.dtype, jnp.float32)
-  return sums_of_ranked(best, labels, ranking, mask.astype(dtype))
-
-
-def sums_of_ranked(
-  ranked: Int[Array, 'b m'],
-  labels: Int[Array, 'b'],
-  ranking: Ranking,
-  weight: Float[Array, 'b'],
-) -> dict[str, Array]:
-  """`hierarchical_sums` of classes in their order, the likeliest first."""
-  dtype, most = weight.dtype, ranking.ideal.shape[1]
-  ranked = ranked[:, :most]
-  distances = jnp.asarray(ranking.distances, dtype)
-  ideal = jnp.asarray(ranking.ideal, dtype)[labels]
-  # Where all distances are 0, all classes are alike.
-  largest = jnp.maximum(jnp.max(distances), jnp.finfo(dtype).tiny)
-  hit = ranked == labels[:, None]
-  found = distances[labels[:, None], ranked]
-  wrong = weight * ~hit[:, 0]
-
-  def total(values, weight=weight):
-    return jnp.sum(weight[:, None] * values, axis=0)
-
-  return dict(
-    count=weight.sum(),
-    mistakes=wrong.sum(),
-    hits=total(hit.astype(dtype)),
-    distance=total(found),
-    mistake_distance=total(found, wrong),
-    best_distance=total(jax.lax.cummin(found, axis=1)),
-    similarity=total(1 - found / largest),
-    ideal_similarity=total(1 - ideal / largest),
-  )
+  def finalize(self, sums: dict[str, np.ndarray]) -> dict[str, float]:
+    """See `base.Metric`."""
+    count, mistakes = sums['count'], sums['mistakes']
+    base.check_count(count)
+    most, at = len(sums['hits']), np.array(self.ks, int) - 1
+    ranks = np.arange(1, most + 1)
+    hits = np.cumsum(sums['hits']) / count
+    # Where all distances are 0, all classes are alike.
+    largest = max(float(np.max(self.distances)), np.finfo(np.float32).tiny)
+    similarity, ideal = (
+      np.cumsum(count - sums[name] / largest)
+      for name in ('distance', 'ideal_distance')
+    )
+    precision = similarity / ideal
+    mistaken = np.cumsum(sums['mistake_distance']) / (max(mistakes, 1) * ranks)
+    at_ks = {
+      'hier_dist': (np.cumsum(sums['distance']) / (count * ranks))[at],
+      'best_hier_dist': np.array(sums['best_distance']) / count,
+      'mistake_hier_dist': mistaken[at],
+      'hier_precision': precision[at],
+      'hier_map': (np.cumsum(precision) / ranks)[at],
+    }
+    figures = {
+      f'top{k}': float(hits[k - 1])
+      for k in sorted({1, *([5] if most >= 5 else []), *self.ks})
+    }
+    figures['mistake_severity'] = float(mistaken[0])
+    for name, values in at_ks.items():
+      figures |= {
+        f'{name}@{k}': float(value)
+        for k, value in zip(self.ks, values, strict=True)
+      }
+    return figures
 
 
-def ranking_metrics(
-  sums: dict[str, np.ndarray], ks: Sequence[int]
-) -> dict[str, float]:
-  """`hierarchical_metrics` from sums over a split, float64."""
-  count, mistakes = sums['count'], sums['mistakes']
-  most = len(sums['hits'])
-  ranks = np.arange(1, most + 1)
-  hits = np.cumsum(sums['hits']) / count
-  precision = np.cumsum(sums['similarity']) / np.cumsum(
-    sums['ideal_similarity']
-  )
-  by_rank = {
-    'hier_dist': np.cumsum(sums['distance']) / (count * ranks),
-    'best_hier_dist': sums['best_distance'] / count,
-    'mistake_hier_dist': np.cumsum(sums['mistake_distance'])
-    / (max(mistakes, 1) * ranks),
-    'hier_precision': precision,
-    'hier_map': np.cumsum(precision) / ranks,
-  }
-  shown = {1, *([5] if most >= 5 else []), *(k for k in ks if k <= most)}
-  found = {f'top{k}': float(hits[k - 1]) for k in sorted(shown)}
-  found['mistake_severity'] = float(by_rank['mistake_hier_dist'][0])
-  for name, values in by_rank.items():
-    found |= {f'{name}@{k}': float(values[k - 1]) for k in ks if k <= most}
-  return found
+METRIC = Ranking
 
 
 def hierarchical_metrics(
@@ -183,14 +159,17 @@ def hierarchical_metrics(
     code takes each class once and so depends on the batch size.
 
   Raises:
-    ValueError: if there are no examples, or a rank is below 1.
+    ValueError: if there are no examples, a rank is below 1, or the largest
+      score of a row is no finite number.
   """
-  ranking = Ranking.create(distances, ks)
-  if not len(labels):
-    raise ValueError('There are no examples to measure.')
-  sums = _jitted_sums(jnp.asarray(scores), jnp.asarray(labels), ranking)
-  sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
-  return ranking_metrics(sums, ranking.ks)
+  ranking = Ranking.of_distances(distances, ks)
+  base.check_count(len(labels))
+  base.check_finite(np.asarray(scores))
+  sums = _sums(jnp.asarray(scores), jnp.asarray(labels), ranking)
+  return base.finalize(dict(ranking=ranking), sums)
 
 
-_jitted_sums = jax.jit(hierarchical_sums)
+@jax.jit
+def _sums(scores, labels, ranking):
+  batch = base.Scored(scores, labels, num_ranked=ranking.num_ranked)
+  return base.sums(dict(ranking=ranking), batch)

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hafjax import collapse
 from hafjax import frames
 from hafjax import losses
+from hafjax import metrics
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
+from hafjax.metrics.alignment import Alignment
 from hafjax.models import heads
 from tests import strategies
 
@@ -144,8 +145,9 @@ def test_as_a_classifier():
   )
   labels = jnp.array([0, 3, 3, 9])
   rows = outputs['frame'].rows(labels)
-  sums = collapse.alignment_sums(rows, labels, frame, jnp.ones(4, bool))
-  assert collapse.alignment(sums, frame) == {
+  metric = Alignment()
+  batch = metrics.Scored(rows, labels, features=rows, frame=frame)
+  assert metric.finalize(metric.sums(batch, jnp.ones(4))) == {
     'feature_cosine': pytest.approx(1, abs=1e-6)
   }
 

@@ -7,16 +7,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hafjax import collapse
 from hafjax import frames
 from hafjax import metrics
 from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import load_hierarchy
-from hafjax.metrics import ranking
+from hafjax.metrics import alignment
+from hafjax.metrics import base
+from hafjax.metrics.ranking import Ranking
 from tests import strategies
 
 KS = (1, 2, 5)
-JITTED = jax.jit(metrics.hierarchical_sums)
+
+
+def ranking_sums(scores, labels, ranking, mask=None):
+  batch = metrics.Scored(scores, labels, num_ranked=ranking.num_ranked)
+  return metrics.sums(dict(ranking=ranking), batch, mask)
+
+
+JITTED = jax.jit(ranking_sums)
 
 
 def by_loops(scores, labels, distances, ks):
@@ -90,7 +98,7 @@ def test_against_loops(problem):
 def test_batches_and_padding_change_nothing(problem, batch_size, padding_label):
   tree, scores, labels = problem
   distances = tree.distances()
-  ranking = metrics.Ranking.create(distances, KS)
+  ranking = Ranking.of_distances(distances, KS)
   total = None
   for start in range(0, len(labels), batch_size):
     part = slice(start, start + batch_size)
@@ -103,7 +111,7 @@ def test_batches_and_padding_change_nothing(problem, batch_size, padding_label):
       mask=np.arange(batch_size) < batch_size - missing,
     )
     total = sums if total is None else jax.tree.map(np.add, total, sums)
-  actual = metrics.finalise(total, ranking)
+  actual = metrics.finalize(dict(ranking=ranking), total)
   expected = metrics.hierarchical_metrics(scores, labels, distances, KS)
   assert actual == pytest.approx(expected, rel=1e-5)
 
@@ -158,11 +166,11 @@ def test_jitted_and_eager_sums_agree():
   rng = np.random.default_rng(0)
   scores, labels = rng.standard_normal((9, 7)), rng.integers(0, 7, 9)
   distances = rng.integers(1, 5, (7, 7)) * (1 - np.eye(7, dtype=int))
-  ranking = metrics.Ranking.create(distances + distances.T, KS)
+  ranking = Ranking.of_distances(distances + distances.T, KS)
   args = (scores.astype(np.float32), labels, ranking)
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6),
-    metrics.hierarchical_sums(*args),
+    ranking_sums(*args),
     JITTED(*args),
   )
 
@@ -174,8 +182,9 @@ def test_alignment_against_loops():
   mask = np.array([1, 1, 1, 1, 1, 1, 1, 0], bool)  # Nor, masked, has 2.
   features = rng.standard_normal((8, 6)).astype(np.float32)
   frame32 = frame.astype(np.float32)
-  sums = collapse.alignment_sums(features, labels, frame32, mask)
-  found = collapse.alignment(sums, frame32)
+  batch = metrics.Scored(features, labels, features=features, frame=frame32)
+  chosen = dict(alignment=alignment.Alignment())
+  found = metrics.finalize(chosen, metrics.sums(chosen, batch, mask))
 
   def cosine(a, b):
     return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
@@ -356,6 +365,32 @@ def test_what_cannot_be_measured_is_refused():
       metrics.evaluate(scores, np.array(labels, int), tree)
   with pytest.raises(ValueError, match='k must be between 1 and 2'):
     metrics.hops(np.eye(2), np.arange(2), tree.distances(), 3)
+  with pytest.raises(ValueError, match="no metric 'magic'; there are "):
+    metrics.evaluate(np.eye(2), np.arange(2), tree, names=['magic'])
+  # The package's other modules are none.
+  with pytest.raises(ValueError, match="no metric 'summary'"):
+    metrics.evaluate(np.eye(2), np.arange(2), tree, names=['summary'])
+
+
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_scores_without_a_rank_are_refused(bad):
+  tree = Hierarchy.from_paths(['r/a', 'r/b'])
+  scores, labels = np.eye(2, dtype=np.float32)[[0, 1, 1]], np.array([0, 1, 1])
+  scores[2, 1] = bad
+  for measure in (
+    lambda: metrics.evaluate(scores, labels, tree),
+    lambda: metrics.evaluate(scores, labels, tree, batch_size=1),
+    lambda: metrics.hierarchical_metrics(scores, labels, tree.distances()),
+    lambda: metrics.hops(scores, labels, tree.distances()),
+  ):
+    with pytest.raises(ValueError, match=f'got {bad} in row 2'):
+      measure()
+  # A class that is out of the question has a rank, a row of them has none.
+  scores[2] = [-np.inf, 0]
+  assert metrics.evaluate(scores, labels, tree)['top1'] == 1
+  scores[2] = -np.inf
+  with pytest.raises(ValueError, match='got -inf in row 2'):
+    metrics.evaluate(scores, labels, tree)
 
 
 @pytest.mark.parametrize('dtype', [np.float32, np.float64])
@@ -365,9 +400,14 @@ def test_classes_are_ranked_on_the_host_as_by_top_k(dtype):
   scores[:, ::3] = rng.integers(-2, 3, (50, 14))  # Ties, zeros among them.
   scores[0, :4] = [0.0, -0.0, np.inf, -np.inf]
   scores[1, :4] = np.float32([1e-45, -1e-45, 3e38, -3e38])  # Subnormal, huge.
-  found = ranking.ranked_on_host(scores)
+  found = base.rank_on_host(scores)
   wanted = np.argsort(-scores, axis=1, kind='stable')
   np.testing.assert_array_equal(found, wanted)
+  for most in (1, 7, 40):
+    np.testing.assert_array_equal(
+      base.rank_on_host(scores, most), wanted[:, :most]
+    )
+    np.testing.assert_array_equal(base.rank(scores, most), wanted[:, :most])
 
 
 def test_calibration_of_many_examples_in_few_digits():
@@ -429,3 +469,93 @@ def test_classes_without_examples_make_no_nan(labels):
   # Without a mistake there is no severity: 0, and not 0 / 0.
   for name, value in right.items():
     assert np.isfinite(value).all(), name
+
+
+# --- Metrics by name ---------------------------------------------------------
+
+
+def test_chosen_metrics_are_those_of_all():
+  tree = load_hierarchy('quickstart')
+  rng = np.random.default_rng(0)
+  scores = rng.standard_normal((40, tree.num_classes)).astype(np.float32)
+  labels = rng.integers(0, tree.num_classes, 40)
+  everything = metrics.evaluate(scores, labels, tree)
+  parts = {}
+  for name in metrics.metric_names():
+    parts |= metrics.evaluate(scores, labels, tree, names=[name])
+  assert parts == pytest.approx(everything, rel=1e-6)
+  assert list(parts) == list(everything)
+
+
+def test_every_metric_says_which_way_is_better():
+  tree = load_hierarchy('quickstart')
+  labels = np.arange(tree.num_classes)
+  perfect = 9 * np.eye(tree.num_classes, dtype=np.float32)
+  best = metrics.evaluate(perfect, labels, tree)
+  worst = metrics.evaluate(-perfect, labels, tree)
+  for name in best:
+    if name.startswith('mistakes@'):  # They trade places.
+      assert metrics.direction(name) == 0
+      continue
+    sign = np.sign(best[name] - worst[name])
+    # Of all classes, nothing is left to choose.
+    assert metrics.direction(name) in ((1, -1) if sign == 0 else (sign,)), name
+  assert metrics.direction('loss') == metrics.direction('feature_cosine') == 0
+
+
+def test_a_metric_of_a_module_of_ones_own(tmp_path, monkeypatch):
+  folder = tmp_path / 'mylab'
+  folder.mkdir()
+  (folder / 'entropy.py').write_text(
+    """
+import flax
+import jax.numpy as jnp
+
+@flax.struct.dataclass
+class Entropy:
+  direction = {}
+  num_ranked = 0
+
+  @classmethod
+  def create(cls, tables):
+    return cls()
+
+  def sums(self, batch, weight):
+    entropy = -jnp.sum(batch.probs * jnp.log(batch.probs), axis=1)
+    return dict(total=weight @ entropy, count=weight.sum())
+
+  def finalize(self, sums):
+    return dict(entropy=float(sums['total'] / sums['count']))
+
+METRIC = Entropy
+"""
+  )
+  (folder / 'empty.py').write_text('')
+  monkeypatch.syspath_prepend(str(tmp_path))
+  tree = load_hierarchy('quickstart')
+  scores = np.zeros((7, tree.num_classes), np.float32)
+  labels = np.zeros(7, int)
+  found = metrics.evaluate(
+    scores, labels, tree, names=['mylab.entropy'], batch_size=4
+  )
+  assert found == {'entropy': pytest.approx(np.log(tree.num_classes))}
+  with pytest.raises(ValueError, match="'mylab.empty' is no metric"):
+    metrics.evaluate(scores, labels, tree, names=['mylab.empty'])
+
+
+def test_metrics_that_do_not_apply_are_left_out():
+  tree = Hierarchy.from_paths(['r/a', 'r/b'])
+  chosen = metrics.MetricTables.create(tree).select(['loss', 'alignment'])
+  batch = metrics.Scored(jnp.eye(2), jnp.arange(2))
+  assert metrics.finalize(chosen, metrics.sums(chosen, batch)) == {}
+  batch = metrics.Scored(
+    jnp.eye(2),
+    jnp.arange(2),
+    loss=jnp.array([3.0, jnp.nan]),
+    features=jnp.eye(2),
+    frame=jnp.eye(2),
+  )
+  found = metrics.finalize(
+    chosen, metrics.sums(chosen, batch, jnp.array([True, False]))
+  )
+  assert found == dict(loss=3, feature_cosine=1, class_mean_cosine=1)
