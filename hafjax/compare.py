@@ -124,7 +124,7 @@ def compare():
       results.append(result)
   tables = [
     tables_lib.results_table(results),
-    tables_lib.selective_table(results),
+    tables_lib.curve_table(results),
   ]
   table = '\n\n'.join(filter(None, tables))
   (folder / 'table.md').write_text(table + '\n')

@@ -18,7 +18,8 @@ from hafjax.data import load_dataset
 from hafjax.report import plots
 from hafjax.runs import checkpoints
 from hafjax.runtime.devices import Devices
-from hafjax.train.collapse import CollapsePass
+from hafjax.train.forward import ForwardPass
+from hafjax.train.predictions import predictions
 from hafjax.train.run import train_and_evaluate
 from hafjax.train.setup import make_experiment
 
@@ -91,8 +92,8 @@ def trained(folder: pathlib.Path, config) -> Run:
   device = Devices(data)
   work = checkpoints.Workdir(folder, checkpoints.describe(config, data))
   state = work.restore(work.latest_step(), device.abstract_state(experiment))
-  geometry = CollapsePass(experiment, data, device, config.eval_batch_size)
-  found = geometry.predictions(state, 'train')
+  network = ForwardPass(experiment, data, device)
+  found = predictions(network, state, 'train', config.eval_batch_size)
   method, width = config.method, found['class_means'].shape[1]
   counts = np.bincount(data.splits['train'].labels)
   exact = ufm.minimum(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import dataclasses
 import os
 import pathlib
+import shlex
 from typing import Any
 
 from absl import logging
@@ -327,9 +328,10 @@ def _bad(run: Run, problem: str) -> ReportError:
   )
 
 
-def evaluate_command(folder: str | os.PathLike) -> str:
-  """What writes the files that training does not."""
-  return f'python -m hafjax.evaluate --workdir={folder}'
+def evaluate_command(*folders: str | os.PathLike) -> str:
+  """What measures some runs again, and so writes the files they lack."""
+  flag = f'--workdir={",".join(map(str, folders))}'
+  return f'python -m hafjax.evaluate {shlex.quote(flag)}'
 
 
 def _check_predictions(run, found, num_classes):

@@ -1,8 +1,8 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What the files of a run must hold for others to use them.
+"""Schema checks for `run.json` and `results.json`.
 
-Runs write what is sound; files that were edited or damaged are told before
+Runs write what is sound; files that were edited or damaged are refused before
 anything is computed from them.
 """
 
@@ -10,10 +10,8 @@ from typing import Any
 
 from hafjax.errors import UserError
 from hafjax.files.text import quote
-from hafjax.numerics.numbers import is_int
-
-# Of the rule 'selective', as lists of one length.
-_CURVE = ('threshold', 'coverage', 'risk')
+from hafjax.runs.curves import is_number
+from hafjax.runs.curves import read_curve
 
 _KINDS = {
   str: 'a text',
@@ -37,13 +35,6 @@ def need(value: Any, **kinds: type):
       raise RunFileError(
         f'is damaged: {name!r} must be {_KINDS[kind]}, got {quote(found)}'
       )
-
-
-def is_number(value: Any) -> bool:
-  """Whether it is a number that a float can hold, NaN and infinities too."""
-  if is_int(value):
-    return abs(value) < 2**63
-  return isinstance(value, float)
 
 
 def check_record(record: Any):
@@ -74,25 +65,16 @@ def check_results(results: Any):
       _check_metrics(found[split], f'{split} of the rule {quote(name)}')
 
 
-def _check_metrics(found: dict, where: str):
-  """Numbers by name; or, by thresholds, lists of numbers among them."""
-  size = 0
-  if 'threshold' in found and 'top1' not in found:
-    need(found, **dict.fromkeys(_CURVE, list))
-    size = len(found['threshold'])
-    if not is_number(found.get('area')):
-      raise RunFileError(f'is damaged: {where} has no area')
-  for name, value in found.items():
-    if not is_number(value) and not (size and _is_row(value, size)):
+def _check_metrics(figures: dict, where: str):
+  """Raises RunFileError unless these are numbers by name, or a curve's too."""
+  try:
+    curve = read_curve(figures)
+  except ValueError as error:
+    raise RunFileError(f'is damaged: {where} {error}') from None
+  lists = {*curve.columns, 'curve'} if curve else ()
+  for name, value in figures.items():
+    if name not in lists and not is_number(value):
       raise RunFileError(
         f'is damaged: {where} has {quote(value)} as '
         f'{quote(name)}, which is no number'
       )
-
-
-def _is_row(value: Any, size: int) -> bool:
-  return (
-    isinstance(value, list)
-    and len(value) == size
-    and all(map(is_number, value))
-  )

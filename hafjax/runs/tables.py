@@ -8,6 +8,10 @@ import math
 import numpy as np
 import scipy.stats
 
+from hafjax.runs.curves import Curve
+from hafjax.runs.curves import is_number
+from hafjax.runs.curves import read_curve
+
 # What a table shows, in its order: metric -> (heading, scale, decimals).
 # Only metrics that every row has become columns.
 COLUMNS = {
@@ -18,27 +22,6 @@ COLUMNS = {
   'hier_dist@5': ('dist@5', 1, 3),
   'hier_dist@20': ('dist@20', 1, 3),
 }
-
-# How the names of metrics begin of which more is better, or less. Losses are
-# neither: those of two methods do not compare.
-_MORE = (
-  'top',
-  'hier_precision@',
-  'hier_map@',
-  'hops',
-  'full_path_accuracy',
-  'level_accuracy@',
-  'path_consistency',
-  'step_consistency',
-)
-_LESS = (
-  'mistake_severity',
-  'hier_dist@',
-  'best_hier_dist@',
-  'mistake_hier_dist@',
-  'ece',
-  'mce',
-)
 
 
 def mean_and_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -93,11 +76,6 @@ def paired_difference(
   )
 
 
-def better(metric: str) -> int:
-  """1 if more of a metric is better, -1 if less is, 0 if neither."""
-  return metric.startswith(_MORE) - metric.startswith(_LESS)
-
-
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
   """A Markdown table, padded so that it also reads well as plain text."""
   widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
@@ -119,8 +97,8 @@ def rows(
   """Yields (row, result, metrics): a run's own, and those of each rule."""
   for result in results:
     yield result['variant'], result, result[split]
-    for rule, found in result.get('rules', {}).items():
-      yield f'{result["variant"]} + {rule}', result, found[split]
+    for rule, splits in result.get('rules', {}).items():
+      yield f'{result["variant"]} + {rule}', result, splits[split]
 
 
 def shared(
@@ -150,40 +128,54 @@ def results_table(results: Sequence[dict], split: str = 'test') -> str:
     split: 'test' or 'val'.
   """
   groups = {}
-  for row, _, found in rows(results, split):
-    if 'top1' in found:
-      groups.setdefault(row, []).append(found)
+  for row, _, figures in rows(results, split):
+    if 'top1' in figures:
+      groups.setdefault(row, []).append(figures)
   return markdown_table(*_cells(groups, COLUMNS))
 
 
-def selective_table(results: Sequence[dict], split: str = 'test') -> str:
-  """A table of the rule 'selective', '' where no run was asked for it.
+def curve_table(results: Sequence[dict], split: str = 'test') -> str:
+  """Tables of the rules with a curve, '' where no run has one.
 
-  Columns: the area under the curve of risk against coverage, and both at three
-  thresholds of confidence; see `decisions.selective_curve`.
+  Columns: the area under the curve, and what is drawn at some values of its
+  parameter.
   """
-  found = selective_cells(results, split)
-  return markdown_table(*found) if found else ''
+  return '\n\n'.join(
+    markdown_table(*curve_cells(groups))
+    for groups in curves_of(results, split).values()
+  )
 
 
-def selective_cells(
-  results: Sequence[dict], split: str = 'test'
-) -> tuple[list[str], list[list[str]]] | None:
-  """Header and rows of `selective_table`, None where there are none."""
-  groups = {}
-  for row, _, found in rows(results, split):
-    if 'threshold' not in found:
-      continue
-    cells = {'area': found['area']}
-    for threshold in (0.5, 0.9, 0.99):
-      i = int(np.argmin(np.abs(np.subtract(found['threshold'], threshold))))
-      cells[f'coverage@{threshold}'] = found['coverage'][i]
-      cells[f'risk@{threshold}'] = found['risk'][i]
-    groups.setdefault(row, []).append(cells)
-  if not groups:
-    return None
-  names = next(iter(groups.values()))[0]
-  return _cells(groups, {name: (name, 1, 3) for name in names})
+def curves_of(
+  results: Iterable[dict], split: str = 'test'
+) -> dict[tuple[str, str], dict[str, list[tuple[Curve, dict]]]]:
+  """(x, y) -> row -> curves of these axes, with the figures beside them."""
+  found = {}
+  for row, _, figures in rows(results, split):
+    curve = read_curve(figures)
+    if curve is not None:
+      groups = found.setdefault((curve.x, curve.y), {})
+      groups.setdefault(row, []).append((curve, figures))
+  return found
+
+
+def curve_cells(
+  groups: Mapping[str, Sequence[tuple[Curve, dict]]],
+) -> tuple[list[str], list[list[str]]]:
+  """Header and rows of a table of curves, those of a row gathered."""
+
+  def numbers(curve, figures):
+    values = {'area': curve.area}
+    # Metrics have their row in the table of results.
+    if 'top1' not in figures:
+      values |= {n: v for n, v in figures.items() if is_number(v)}
+    return values | curve.at_marks()
+
+  found = {
+    row: [numbers(*pair) for pair in pairs] for row, pairs in groups.items()
+  }
+  first = next(iter(found.values()))[0]
+  return _cells(found, {name: (name, 1, 3) for name in first})
 
 
 def _cells(

@@ -1,41 +1,30 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Neural collapse of a state over a split, and its predictions one by one."""
+"""Neural collapse of a state over a split."""
 
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from hafjax import collapse
-from hafjax import frames
+from hafjax.collapse import ClassStatistics
 from hafjax.data import DataSet
 from hafjax.errors import UserError
 from hafjax.runtime.devices import Devices
-from hafjax.train.evaluator import outputs_of
+from hafjax.train.forward import FEATURES
+from hafjax.train.forward import ForwardPass
+from hafjax.train.forward import layer_names
 from hafjax.train.setup import Experiment
 from hafjax.train.setup import TrainState
 
-# What the head receives; others are the backbone's intermediates.
-FEATURES = 'features'
-# Images that are kept of the worst mistakes.
-NUM_SEVERE = 24
+# Outputs of a split of up to so much are kept on the devices for the second
+# pass; of larger ones they are computed again.
+_KEPT_BYTES = 2**30
 
 
 class LayerError(UserError):
-  """A layer that there is not; says which there are."""
-
-
-def layer_names(experiment: Experiment, image_shape) -> tuple[str, ...]:
-  """Names of the layers that collapse can be measured at."""
-  images = jnp.zeros((1, *image_shape), jnp.float32)
-  outputs = jax.eval_shape(
-    lambda: experiment.network.init_with_output(
-      jax.random.key(0), images, train=False
-    )[0]
-  )
-  return (FEATURES, *outputs['intermediates'])
+  """Unknown layer name; the message lists the valid ones."""
 
 
 def check_layers(layers: Sequence[str], experiment: Experiment, image_shape):
@@ -49,16 +38,8 @@ def check_layers(layers: Sequence[str], experiment: Experiment, image_shape):
     )
 
 
-def _vectors(outputs: dict, layer: str):
-  """A layer's features, [B, d]: of maps, the means over positions."""
-  if layer == FEATURES:
-    return outputs[FEATURES]
-  found = outputs['intermediates'][layer].astype(jnp.float32)
-  return found.mean(axis=tuple(range(1, found.ndim - 1)))
-
-
 class CollapsePass:
-  """Compiled passes over a split, of states of an experiment."""
+  """Passes over a split, of states of an experiment."""
 
   def __init__(
     self,
@@ -66,245 +47,115 @@ class CollapsePass:
     data: DataSet,
     device: Devices,
     batch_size: int,
+    network: ForwardPass | None = None,
   ):
-    self._experiment, self._data = experiment, data
-    self._device, self._batch_size = device, batch_size
-    self._layout = device.layout(experiment)
-    self._first = device.compiled(self._first_step, 'wlsss', donated=(0,))
-    self._second = device.compiled(self._second_step, 'wlsssw', donated=(0,))
+    """Compiles nothing yet.
+
+    Args:
+      experiment: what stays fixed.
+      data: its splits.
+      device: that it runs on.
+      batch_size: examples at once.
+      network: that of an `Evaluator`, to share what it has compiled.
+    """
+    self._network = network or ForwardPass(experiment, data, device)
+    self._batch_size = batch_size
+    self._first = device.compiled(
+      _first_step,
+      'wssss',
+      donated=(0,),
+      results=(device.whole, device.split),
+    )
+    self._predict = device.compiled(_predictions, 's', results=device.split)
+    self._second = device.compiled(_second_step, 'wwsss', donated=(0,))
 
   def num_examples(self, split: str) -> int:
     """Of a split."""
-    return len(self._data.splits[split])
-
-  def _outputs(self, state, images):
-    state = self._layout.trimmed(state)
-    return outputs_of(state, images, self._experiment)
-
-  def _first_step(self, stats, state, images, labels, mask):
-    outputs = self._outputs(state, images)
-    scores = self._experiment.method.scores(outputs)
-    stats = {
-      layer: found.update(_vectors(outputs, layer), labels, mask)
-      for layer, found in stats.items()
-    }
-    return stats, scores.argmax(axis=1), jax.nn.softmax(scores).max(axis=1)
-
-  def _first_pass(self, state, split, layers):
-    """Statistics of each layer; predictions and confidences, [N] each."""
-    examples = self._data.splits[split]
-    images = jax.ShapeDtypeStruct((1, *examples.example_shape), examples.dtype)
-    shapes = jax.eval_shape(
-      lambda state, images: {
-        layer: _vectors(self._outputs(state, images), layer) for layer in layers
-      },
-      state,
-      images,
-    )
-    num_classes = self._data.hierarchy.num_classes
-    stats = {
-      layer: collapse.ClassStatistics.create(num_classes, shape.shape[1])
-      for layer, shape in shapes.items()
-    }
-    stats, read = self._device.put(stats), []
-    for batch in self._device.batches(split, self._batch_size):
-      stats, *found = self._first(stats, state, *batch)
-      read.append([np.asarray(values) for values in found])
-    size = self.num_examples(split)
-    return stats, *(np.concatenate(v)[:size] for v in zip(*read, strict=True))
-
-  def _second_step(self, agree, state, images, labels, mask, means):
-    del labels
-    outputs = self._outputs(state, images)
-    predictions = self._experiment.method.scores(outputs).argmax(axis=1)
-    found = {}
-    for layer, count in agree.items():
-      vectors = _vectors(outputs, layer)
-      nearest = collapse.nc4(predictions, vectors, *means[layer])
-      found[layer] = count + jnp.sum(nearest & mask)
-    return found
+    return self._network.num_examples(split)
 
   def statistics(
     self, state: TrainState, split: str, layers: Sequence[str] = (FEATURES,)
-  ) -> dict[str, collapse.ClassStatistics]:
+  ) -> dict[str, ClassStatistics]:
     """Of each layer, over a whole split; float64 on the host."""
-    stats, *_ = self._first_pass(state, split, layers)
-    return {layer: found.astype(np.float64) for layer, found in stats.items()}
+    stats = self._empty(state, layers)
+    for vectors, scores, labels, mask in self._batches(state, split, layers):
+      stats, _ = self._first(stats, vectors, scores, labels, mask)
+    return {layer: one.astype(np.float64) for layer, one in stats.items()}
 
   def collapse(
     self, state: TrainState, split: str, layers: Sequence[str] = (FEATURES,)
   ) -> list[dict]:
-    """Measures of collapse, a dict a layer; see `measures_of`.
+    """Measures of collapse, a dict a layer: 'split', 'layer', `MEASURES`.
 
     Two passes: statistics, then agreement with the nearest class means.
     """
-    device = self._device
-    stats, *_ = self._first_pass(state, split, layers)
-    means = {
-      layer: (found.means, found.counts > 0) for layer, found in stats.items()
-    }
-    agree = device.put(dict.fromkeys(layers, np.int32(0)))
-    for batch in device.batches(split, self._batch_size):
-      agree = self._second(agree, state, *batch, means)
-    classifiers = self._classifiers(state)
+    stats, size = self._empty(state, layers), self.num_examples(split)
+    width = sum(one.means.shape[1] for one in stats.values())
+    is_kept, kept = 4 * size * width <= _KEPT_BYTES, []
+    for vectors, scores, labels, mask in self._batches(state, split, layers):
+      stats, predictions = self._first(stats, vectors, scores, labels, mask)
+      if is_kept:
+        kept.append((vectors, predictions, mask))
+    means = {layer: (one.means, one.counts > 0) for layer, one in stats.items()}
+    agree = self._network.devices.put(dict.fromkeys(layers, np.int32(0)))
+    again = kept if is_kept else self._predicted(state, split, layers)
+    for vectors, predictions, mask in again:
+      agree = self._second(agree, means, vectors, predictions, mask)
+    vectors = self._network.class_vectors(state)
+    predicted = self._network.experiment.method.predicted
     return [
       dict(
         split=split,
         layer=layer,
-        **measures_of(
+        **collapse.summary(
           stats[layer].astype(np.float64),
-          **classifiers.get(layer, {}),
-          predicted=self._experiment.method.predicted.get(layer),
+          **vectors.get(layer, {}),
+          prediction=predicted.get(layer),
         ),
-        nc4=float(agree[layer]) / self.num_examples(split),
+        nc4=float(agree[layer]) / size,
       )
       for layer in layers
     ]
 
-  def _classifiers(self, state) -> dict[str, dict]:
-    """What classifies at a layer: 'frame', or 'weights' and 'bias'.
+  def _empty(self, state, layers) -> dict[str, ClassStatistics]:
+    """Statistics of no examples, by layer."""
+    others = tuple(layer for layer in layers if layer != FEATURES)
+    shapes = self._network.shapes(state, others)
+    return {
+      layer: self._network.empty_statistics(shapes.at(layer).shape[1])
+      for layer in layers
+    }
 
-    Of classifiers with a row a class alone.
-    """
-    num_classes = self._data.hierarchy.num_classes
+  def _batches(self, state, split, layers):
+    """Yields vectors by layer, scores, labels and mask of batches."""
+    size = self._batch_size
+    for batch in self._network.batches(state, split, size, layers):
+      vectors = {layer: batch.outputs.at(layer) for layer in layers}
+      yield vectors, batch.outputs.scores, batch.labels, batch.mask
 
-    def rows(state):
-      examples = self._data.splits['train']
-      images = jnp.zeros((1, *examples.example_shape), examples.dtype)
-      outputs = self._outputs(state, images)
-      if 'frame' in outputs:
-        frame = frames.as_frame(outputs['frame'])
-        return {FEATURES: dict(frame=frame.rows(jnp.arange(num_classes)))}
-      weights = {FEATURES: outputs.get('weights', ())}
-      weights |= outputs.get('layer_weights', {})
-      return {
-        layer: dict(weights=matrix, bias=outputs['bias'])
-        for layer, matrix in weights.items()
-        if len(matrix) == num_classes
-      }
-
-    found = self._device.compiled(rows, 'l')(state)
-    return jax.tree.map(lambda x: np.asarray(x, np.float64), found)
-
-  def predictions(self, state: TrainState, split: str = 'test') -> dict:
-    """What a report shows of a split, as arrays.
-
-    Returns:
-      'labels' int32[N], 'predictions' int32[N], 'confidences' float32[N] (of
-      the softmax of the scores), 'class_means' float32[K, d]; where class
-      vectors are fixed, 'frame' float32[K, d], where a row a class is learned,
-      'weights' float32[K, d] and 'bias' float32[K]; 'severe' int32[M], the
-      wrong predictions farthest from their labels, by confidence among equals;
-      of images, 'severe_images' uint8[M, h, w, c].
-    """
-    arrays = self._data.splits[split]
-    stats, predictions, confidences = self._first_pass(
-      state, split, (FEATURES,)
-    )
-    distances = self._data.distances[arrays.labels, predictions]
-    worst = np.lexsort((-confidences, -distances))[:NUM_SEVERE]
-    severe = worst[predictions[worst] != arrays.labels[worst]]
-    found = dict(
-      labels=arrays.labels.astype(np.int32),
-      predictions=predictions.astype(np.int32),
-      confidences=confidences,
-      class_means=np.asarray(stats[FEATURES].means),
-      severe=severe.astype(np.int32),
-    )
-    for name, value in self._classifiers(state).get(FEATURES, {}).items():
-      found[name] = value.astype(np.float32)
-    if len(arrays.example_shape) == 3:
-      found['severe_images'] = arrays.batch(severe)
-    return found
+  def _predicted(self, state, split, layers):
+    """Yields vectors by layer, predictions and mask of batches."""
+    for vectors, scores, _, mask in self._batches(state, split, layers):
+      yield vectors, self._predict(scores), mask
 
 
-def measures_of(
-  stats: collapse.ClassStatistics,
-  frame: np.ndarray | None = None,
-  weights: np.ndarray | None = None,
-  bias: np.ndarray | float = 0.0,
-  predicted: collapse.Prediction | None = None,
-) -> dict[str, float]:
-  """Measures of collapse, as `collapse.jsonl` has them.
-
-  Args:
-    stats: of features, float64; classes without examples are left out.
-    frame: fixed class vectors, [K, d], that features should collapse to; the
-      target of angles, which is a simplex ETF without.
-    weights: rows of a learned classifier, [K, d]; None for none.
-    bias: its bias, [K].
-    predicted: where theory says that class means and rows end up.
-
-  Returns:
-    'nc1' (by pseudo-inverse), 'nc1_svd', 'nc1_quotient', 'nc1_cdnv';
-    'nc2_etf' of centred class means, 'nc2_orthogonal' of class means, and
-    'nc2_frame' of class means where there is a frame; 'nc3_etf' of rows and
-    centred class means, 'nc3_frame' of rows and class means; 'deviation_mean'
-    and 'deviation_std' of the angles of centred class means from the target,
-    with 'raw_' of class means as they are, with 'classifier_' of the
-    classifier's rows; 'self_duality' of rows and centred class means,
-    'raw_self_duality' of rows and class means, 'bias_relation';
-    'predicted_nc2_means', 'predicted_nc2_classifier' and 'predicted_nc3', the
-    distances from what is predicted (`collapse.Prediction.gaps`);
-    'feature_norm_mean' and '_std'; 'class_norm_variation', the standard
-    deviation of the lengths of centred class means over their mean. What is not
-    finite, where class means coincide, is left out; {} if fewer than two
-    classes have examples.
-  """
-  there = np.flatnonzero(stats.counts)
-  if len(there) < 2:
-    return {}
-  rows = weights if frame is None else frame
-  etf = frames.etf_similarity(len(there))
-  # Where there is float64, which TPUs have not.
-  host = jax.local_devices(backend='cpu')[0]
-  with jax.enable_x64(True), jax.default_device(host):
-    found = _measures(
-      stats.present(),
-      etf,
-      None if frame is None else frame[there],
-      None if rows is None else rows[there],
-      bias[there] if np.ndim(bias) else bias,
-      None if predicted is None else predicted.take(there),
-    )
-    found = {name: float(value) for name, value in found.items()}
-  # JSON has no infinities.
-  return {name: value for name, value in found.items() if np.isfinite(value)}
+def _first_step(stats, vectors, scores, labels, mask):
+  """Statistics updated with a batch, and its predictions."""
+  stats = {
+    layer: one.update(vectors[layer], labels, mask)
+    for layer, one in stats.items()
+  }
+  return stats, _predictions(scores)
 
 
-@jax.jit
-def _measures(stats, etf, frame, rows, bias, predicted) -> dict[str, jax.Array]:
-  centred = stats.means - stats.global_mean
-  target = etf if frame is None else frame
-  lengths = jnp.linalg.norm(centred, axis=1)
-  found = dict(
-    nc1=collapse.nc1(stats),
-    nc1_svd=collapse.nc1(stats, 'svd'),
-    nc1_quotient=collapse.nc1(stats, 'quotient'),
-    nc1_cdnv=collapse.nc1(stats, 'cdnv'),
-    nc2_etf=collapse.nc2(centred, etf),
-    nc2_orthogonal=collapse.nc2(stats.means, jnp.eye(len(etf))),
-    feature_norm_mean=stats.norm_mean,
-    feature_norm_std=stats.norm_std,
-    class_norm_variation=lengths.std() / lengths.mean(),
-  )
-  if frame is not None:
-    found['nc2_frame'] = collapse.nc2(stats.means, frame @ frame.T)
-  angles = {'': centred, 'raw_': stats.means}
-  if rows is not None:
-    angles['classifier_'] = rows
-    found['nc3_etf'] = collapse.nc3(rows, centred, etf)
-    if frame is not None:
-      found['nc3_frame'] = collapse.nc3(rows, stats.means, frame @ frame.T)
-    found['self_duality'] = collapse.self_duality(rows, centred)
-    found['raw_self_duality'] = collapse.self_duality(rows, stats.means)
-    found['bias_relation'] = collapse.bias_relation(
-      rows, stats.global_mean, bias
-    )
-    if predicted is not None:
-      gaps = predicted.gaps(rows, stats.means)
-      found |= {f'predicted_{name}': gap for name, gap in gaps.items()}
-  for name, vectors in angles.items():
-    mean, std = collapse.frame_deviation(vectors, target)
-    found |= {f'{name}deviation_mean': mean, f'{name}deviation_std': std}
-  return found
+def _predictions(scores):
+  return scores.argmax(axis=1)
+
+
+def _second_step(agree, means, vectors, predictions, mask):
+  """Counts of predictions that are the class of the nearest mean."""
+  return {
+    layer: count
+    + jnp.sum(collapse.nc4(predictions, vectors[layer], *means[layer]) & mask)
+    for layer, count in agree.items()
+  }

@@ -1,209 +1,279 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured of a state: metrics, inference rules, predictions."""
+"""Metrics and inference rules of states, over whole splits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import jax
-import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
 import numpy as np
 
-from hafjax import collapse
-from hafjax import metrics
 from hafjax.data import DataSet
-from hafjax.metrics import MetricTables
-from hafjax.runtime import mesh
+from hafjax.metrics import base
+from hafjax.metrics.base import Metric
 from hafjax.runtime.devices import Devices
+from hafjax.train.forward import Batch
+from hafjax.train.forward import ForwardPass
+from hafjax.train.forward import Outputs
+from hafjax.train.forward import scores_of
+from hafjax.train.predictions import PredictionPass
 from hafjax.train.rules import Rule
 from hafjax.train.setup import Experiment
 from hafjax.train.setup import TrainState
 from hafjax.train.setup import frame_of
 
-# --- Steps --------------------------------------------------------------------
+# From so many ranked classes on, NumPy ranks faster than XLA does on CPU.
+_RANK_ON_HOST = 128
 
 
-def outputs_of(
-  state: TrainState, images: jax.Array, experiment: Experiment
+def metric_sums(
+  metrics: Mapping[str, Metric],
+  outputs: Outputs,
+  labels: Int[Array, 'b'],
+  mask: Bool[Array, 'b'],
+  frame=None,
+  ranked: Int[Array, 'b m'] | None = None,
 ) -> dict:
-  """The network's outputs for uint8 images, not training."""
-  return experiment.network.apply(
-    {'params': state.params, **state.variables},
-    experiment.preprocess(images),
-    train=False,
-  )
-
-
-def eval_step(
-  state: TrainState,
-  images: jax.Array,
-  labels: jax.Array,
-  mask: jax.Array,
-  experiment: Experiment,
-  truth: MetricTables,
-) -> dict:
-  """Sums of metrics (and of alignment with a frame) over a batch.
+  """Sums of metrics over a batch.
 
   Args:
-    state: whose weights and running statistics are used.
-    images: uint8[B, h, w, c].
+    metrics: by name.
+    outputs: of the network.
     labels: int[B].
     mask: bool[B], which examples count.
-    experiment: what stays fixed.
-    truth: the experiment's, as an argument of what is compiled.
+    frame: the state's fixed class vectors; None for none.
+    ranked: the likeliest classes in their order; ranked here unless given.
   """
-  method = experiment.method
-  outputs = outputs_of(state, images, experiment)
-  # The loss as it is at the end of training, comparable between epochs.
-  loss = method.loss(outputs, mesh.over_data(labels), 1.0)
-  sums = dict(
-    loss=jnp.where(mask, loss, 0.0).sum(),
-    count=mask.sum().astype(jnp.float32),
-    metrics=metrics.evaluation_sums(
-      mesh.over_all(method.scores(outputs)), labels, truth, mask
-    ),
+  batch = base.Scored(
+    outputs.scores,
+    labels,
+    num_ranked=base.num_ranked(metrics),
+    ranked=ranked,
+    features=outputs.features,
+    frame=frame,
+    loss=outputs.loss,
   )
-  if 'frame' in outputs:
-    sums['alignment'] = collapse.alignment_sums(
-      outputs['features'], labels, outputs['frame'], mask
+  return base.sums(metrics, batch, mask)
+
+
+class _Program:
+  """Compiled sums of some metrics."""
+
+  def __init__(self, tables: Mapping[str, Metric], network: ForwardPass):
+    """Compiles nothing yet.
+
+    Args:
+      tables: of the metrics, on the devices.
+      network: whose outputs are read.
+    """
+    self._tables, most = tables, base.num_ranked(tables)
+    on_cpu = jax.default_backend() == 'cpu' and jax.process_count() == 1
+    # How many classes are ranked on the host.
+    self._num_ranked = most if on_cpu and most >= _RANK_ON_HOST else 0
+
+    def metric_step(state, tables, outputs, labels, mask, ranked):
+      frame = frame_of(network.whole(state))
+      return metric_sums(tables, outputs, labels, mask, frame, ranked)
+
+    self._program = network.devices.compiled(metric_step, 'lwssss')
+    self._put = network.devices.put
+
+  def sums(self, state: TrainState, batch: Batch) -> dict:
+    """Of a batch, on the devices."""
+    ranked = None
+    if self._num_ranked:
+      scores = np.asarray(batch.outputs.scores)
+      ranked = base.rank_on_host(scores, self._num_ranked)
+      ranked = self._put(ranked, split=True)
+    return self._program(
+      state, self._tables, batch.outputs, batch.labels, batch.mask, ranked
     )
-  return sums
 
 
-def probabilities(
-  state: TrainState, images: jax.Array, experiment: Experiment
-) -> jax.Array:
-  """Softmax of the method's scores, float32[B, K], for uint8 images."""
-  outputs = outputs_of(state, images, experiment)
-  return mesh.over_all(jax.nn.softmax(experiment.method.scores(outputs)))
-
-
-def rule_step(
-  states: dict[str, TrainState],
-  images: jax.Array,
-  labels: jax.Array,
-  mask: jax.Array,
-  experiments: dict[str, Experiment],
-  rules: tuple[Rule, ...],
-  ranking: metrics.Ranking,
-) -> dict:
-  """Sums of each rule over a batch, by its name.
-
-  Args:
-    states: of the run, under '', and of its rules' companions by workdir.
-    images: uint8[B, h, w, c].
-    labels: int[B].
-    mask: bool[B], which examples count.
-    experiments: likewise.
-    rules: what to measure.
-    ranking: what metrics compare with.
-  """
-  probs = {
-    name: probabilities(state, images, experiments[name])
-    for name, state in states.items()
-  }
-  return {
-    rule.name: rule.sums(
-      probs[''],
-      probs[rule.workdir] if rule.workdir else None,
-      labels,
-      mask,
-      ranking,
-    )
-    for rule in rules
-  }
-
-
-# --- Over a split -------------------------------------------------------------
-
-
-class Evaluator:
-  """Compiled steps that measure states of an experiment, on all devices."""
+class _MetricSums:
+  """Sums of metrics over a split, a batch at a time."""
 
   def __init__(
     self,
-    experiment: Experiment,
-    data: DataSet,
-    device: Devices,
+    state: TrainState,
+    metrics: Mapping[str, Metric],
+    programs: Sequence[_Program],
   ):
-    self._experiment, self._data = experiment, data
-    self._device = device
-    self._truth = device.put(experiment.truth)
-    self._layout = layout = device.layout(experiment)
-    self._evaluate = device.compiled(
-      lambda state, images, labels, mask, truth: eval_step(
-        layout.trimmed(state), images, labels, mask, experiment, truth
-      ),
-      'lsssw',
-    )
-    self._frame = device.compiled(lambda s: frame_of(layout.trimmed(s)), 'l')
+    self._state, self._metrics, self._programs = state, metrics, programs
+    self._total = None
 
-  def evaluate(self, state: TrainState, split: str, batch_size: int) -> dict:
+  def add(self, batch: Batch):
+    """Adds the next batch of the split."""
+    sums = {}
+    for program in self._programs:
+      sums |= program.sums(self._state, batch)
+    self._total = base.add(self._total, sums)
+
+  def figures(self) -> dict[str, float]:
+    """Metrics by name, after the last batch."""
+    return base.finalize(self._metrics, self._total)
+
+
+class Evaluator:
+  """Measures states of an experiment, on all devices.
+
+  Programs are compiled when they are first needed, and once.
+
+  Attributes:
+    network: the compiled network, for others to read its outputs, too.
+  """
+
+  def __init__(self, experiment: Experiment, data: DataSet, device: Devices):
+    self.network = ForwardPass(experiment, data, device)
+    self._tables, self._programs = experiment.truth, {}
+    self._on_devices = {}
+
+  def evaluate(
+    self,
+    state: TrainState,
+    split: str,
+    batch_size: int,
+    metrics: Sequence[str] | None = None,
+  ) -> dict[str, float]:
     """Metrics over a whole split, every example counted once.
 
-    Returns:
-      'loss' and the names of `metrics.evaluate`; also those of
-      `collapse.alignment` where the method has a fixed frame.
-    """
-    total = self._total(self._evaluate, state, split, batch_size, self._truth)
-    found = dict(
-      loss=float(total['loss'] / total['count']),
-      **metrics.finalise(total['metrics'], self._truth),
-    )
-    if 'alignment' in total:
-      found |= collapse.alignment(total['alignment'], self._frame(state))
-    return found
+    Args:
+      state: on the devices.
+      split: its name.
+      batch_size: examples at once.
+      metrics: names, see `metrics.metric_names`; all unless given.
 
-  def _total(
-    self, program: Callable, states, split: str, batch_size: int, truth
-  ) -> dict:
-    """Sums of a compiled step over a split, in float64 on the host."""
-    total = None
-    for batch in self._device.batches(split, batch_size):
-      sums = program(states, *batch, truth)
-      # Exact counts, for splits of any size.
-      sums = jax.tree.map(lambda x: np.asarray(x, np.float64), sums)
-      total = sums if total is None else jax.tree.map(np.add, total, sums)
-    return total
+    Raises:
+      PluginError: if there is no such metric.
+    """
+    sums = self._sums(state, metrics)
+    for batch in self.network.batches(state, split, batch_size):
+      sums.add(batch)
+    return sums.figures()
+
+  def evaluate_and_predict(
+    self,
+    state: TrainState,
+    split: str,
+    batch_size: int,
+    metrics: Sequence[str] | None = None,
+  ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """`evaluate`, and in the same pass the arrays of `PredictionPass`."""
+    sums = self._sums(state, metrics)
+    predictions = PredictionPass(self.network, state, split)
+    for batch in self.network.batches(state, split, batch_size):
+      sums.add(batch)
+      predictions.add(batch)
+    return sums.figures(), predictions.arrays()
+
+  def _sums(
+    self, state: TrainState, names: Sequence[str] | None
+  ) -> '_MetricSums':
+    names = base.metric_names() if names is None else tuple(names)
+    return _MetricSums(state, self._tables.select(names), self._compiled(names))
+
+  def _compiled(self, names: Sequence[str]) -> list[_Program]:
+    """Programs that make up some metrics, as many old ones as there are."""
+    chosen, left = [], dict.fromkeys(names)
+    for group in sorted(self._programs, key=len, reverse=True):
+      if left.keys() >= set(group):
+        chosen.append(group)
+        left = {name: None for name in left if name not in group}
+    if left:
+      chosen.append(tuple(left))
+      tables = self._placed(left)
+      self._programs[tuple(left)] = _Program(tables, self.network)
+    return [self._programs[group] for group in chosen]
+
+  def _placed(self, names: Iterable[str]) -> dict[str, Metric]:
+    """Metrics with their tables on the devices, each placed once."""
+    for name, metric in self._tables.select(names).items():
+      if name not in self._on_devices:
+        self._on_devices[name] = self.network.devices.put(metric)
+    return {name: self._on_devices[name] for name in names}
 
   def rules(
     self,
     state: TrainState,
-    rules: tuple[Rule, ...],
-    companions: dict[str, tuple[Experiment, TrainState]],
-    splits: tuple[str, ...],
+    rules: Sequence[Rule],
+    companions: Mapping[str, tuple[Experiment, TrainState]],
+    splits: Sequence[str],
     batch_size: int,
-  ) -> dict:
-    """Rule -> split -> metrics.
+  ) -> dict[str, dict[str, dict]]:
+    """Rule -> split -> what results.json holds of it.
 
     Args:
       state: of the run.
       rules: what to measure.
-      companions: of the rules that have a workdir, by it.
+      companions: experiment and state of the rules that have a workdir, by it.
       splits: names.
-      batch_size: examples a step.
+      batch_size: examples at once.
     """
-    device = self._device
-    experiments = {'': self._experiment} | {
-      workdir: experiment for workdir, (experiment, _) in companions.items()
-    }
-    states = {'': state} | {
-      workdir: companion for workdir, (_, companion) in companions.items()
-    }
-    layouts = {'': self._layout} | {
-      workdir: device.layout(experiment)
-      for workdir, (experiment, _) in companions.items()
+    names = tuple(dict.fromkeys(name for r in rules for name in r.metrics))
+    metrics, tables = self._tables.select(names), self._placed(names)
+    coarse = {
+      workdir: (self._scores_program(experiment), companion)
+      for workdir, (experiment, companion) in companions.items()
     }
 
-    def step(states, images, labels, mask, ranking):
-      states = {name: layouts[name].trimmed(s) for name, s in states.items()}
-      return rule_step(
-        states, images, labels, mask, experiments, rules, ranking
-      )
+    def rule_step(tables, scores, coarse_scores, labels, mask):
+      return rule_sums(rules, tables, scores, coarse_scores, labels, mask)
 
-    program, ranking = device.compiled(step, 'lsssw'), self._truth.ranking
-    found = {rule.name: {} for rule in rules}
+    program = self.network.devices.compiled(rule_step, 'wssss')
+    figures = {rule.name: {} for rule in rules}
     for split in splits:
-      total = self._total(program, states, split, batch_size, ranking)
+      total = None
+      for batch in self.network.batches(state, split, batch_size):
+        sums = program(
+          tables,
+          batch.outputs.scores,
+          {
+            workdir: scores(companion, batch.images)
+            for workdir, (scores, companion) in coarse.items()
+          },
+          batch.labels,
+          batch.mask,
+        )
+        total = base.add(total, sums)
       for rule in rules:
-        found[rule.name][split] = rule.finalise(total[rule.name], ranking)
-    return found
+        result = rule.finalize(total[rule.name], metrics)
+        figures[rule.name][split] = result.as_json()
+    return figures
+
+  def _scores_program(self, experiment: Experiment) -> Callable:
+    """Scores of another experiment's network, compiled: (state, images)."""
+    devices = self.network.devices
+    layout = devices.layout(experiment)
+    return devices.compiled(
+      lambda state, images: scores_of(
+        layout.trimmed(state), images, experiment
+      ),
+      'ls',
+      results=devices.split,
+    )
+
+
+def rule_sums(
+  rules: Sequence[Rule],
+  metrics: Mapping[str, Metric],
+  scores: Float[Array, 'b k'],
+  coarse_scores: Mapping[str, Float[Array, 'b m']],
+  labels: Int[Array, 'b'],
+  mask: Bool[Array, 'b'],
+) -> dict[str, dict]:
+  """Sums of each rule over a batch, by its name.
+
+  Args:
+    rules: what to measure.
+    metrics: that the rules read, by name.
+    scores: of the run.
+    coarse_scores: of other runs, by workdir.
+    labels: int[B].
+    mask: bool[B], which examples count.
+  """
+  probs = jax.nn.softmax(scores)
+  coarse = {name: jax.nn.softmax(s) for name, s in coarse_scores.items()}
+  return {
+    rule.name: rule.sums(probs, coarse.get(rule.workdir), labels, mask, metrics)
+    for rule in rules
+  }

@@ -8,6 +8,7 @@ import time
 from absl import logging
 import jax
 
+from hafjax import collapse
 from hafjax.data import open_dataset
 from hafjax.errors import UserError
 from hafjax.files.text import describe_error
@@ -28,6 +29,9 @@ from hafjax.train.rules import RuleError
 from hafjax.train.rules import parse_rule
 from hafjax.train.setup import frame_of
 from hafjax.train.setup import make_experiment
+
+# Metrics of the validation split after every epoch.
+EVERY_EPOCH = ('loss', 'ranking', 'alignment')
 
 
 class DivergedError(UserError):
@@ -93,7 +97,7 @@ def train_and_evaluate(config, workdir: str) -> dict:
       if config.mode == 'train':
         run.finish(results)
     logging.info('\n%s', tables.results_table([results]))
-    if table := tables.selective_table([results]):
+    if table := tables.curve_table([results]):
       logging.info('\n%s', table)
     return results
   finally:
@@ -213,7 +217,9 @@ def _train(config, run, experiment, data, backbone) -> dict:
   device = Devices(data, config.mesh)
   trainer = step_lib.Trainer(experiment, device)
   evaluator = Evaluator(experiment, data, device)
-  geometry = CollapsePass(experiment, data, device, config.eval_batch_size)
+  geometry = CollapsePass(
+    experiment, data, device, config.eval_batch_size, evaluator.network
+  )
   run.claim()
   saved = run.restore_latest(device.abstract_state(experiment))
   if saved is None:
@@ -303,12 +309,15 @@ def _train(config, run, experiment, data, backbone) -> dict:
     memory=trainer.memory,
   )
   if frame_of(state) is not None:
-    last = evaluator.evaluate(state, 'train', config.eval_batch_size)
-    results['last_train'] = last
+    results['last_train'] = evaluator.evaluate(
+      state, 'train', config.eval_batch_size, EVERY_EPOCH
+    )
   best = run.restore(run.best_step(), state)
-  for split in ('val', 'test'):
-    results[split] = evaluator.evaluate(best, split, config.eval_batch_size)
-  run.save_arrays(geometry.predictions(best), 'predictions')
+  results['val'] = evaluator.evaluate(best, 'val', config.eval_batch_size)
+  results['test'], arrays = evaluator.evaluate_and_predict(
+    best, 'test', config.eval_batch_size
+  )
+  run.save_arrays(arrays, 'predictions')
   run.finish(results)
   return results
 
@@ -360,7 +369,9 @@ def _measure(evaluator, state, totals, config) -> dict:
     train_loss=sums['loss'] / sums['count'],
     train_top1=sums['top1'] / sums['count'],
   )
-  validation = evaluator.evaluate(state, 'val', config.eval_batch_size)
+  validation = evaluator.evaluate(
+    state, 'val', config.eval_batch_size, EVERY_EPOCH
+  )
   return found | {f'val_{name}': value for name, value in validation.items()}
 
 
@@ -381,20 +392,14 @@ def collapse_records(geometry, state, config) -> list[dict]:
     for found in geometry.collapse(state, split, config.collapse.layers):
       record = dict(step=step, epoch=round(epoch, 3), **found)
       records.append(record)
-      shown = (
-        'nc1',
-        'nc2_etf',
-        'deviation_mean',
-        'self_duality',
-        'predicted_nc3',
-        'nc4',
-      )
       logging.info(
         'collapse of %s on %s: %s',
         record['layer'],
         split,
         ', '.join(
-          f'{name} {record[name]:.4g}' for name in shown if name in record
+          f'{name} {record[name]:.4g}'
+          for name, measure in collapse.MEASURES.items()
+          if measure.logged and name in record
         ),
       )
   return records

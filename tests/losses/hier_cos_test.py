@@ -16,7 +16,7 @@ from hafjax.hierarchy import Hierarchy
 from hafjax.losses import hier_cos
 from hafjax.models import level_heads
 from hafjax.train import step as step_lib
-from hafjax.train.evaluator import eval_step
+from hafjax.train.forward import outputs_of
 from hafjax.train.setup import frame_of
 from hafjax.train.setup import initial_state
 from hafjax.train.setup import make_experiment
@@ -282,13 +282,8 @@ def test_the_method_trains_and_keeps_its_basis():
     state.variables['frame']['classifier']['basis'], basis
   )
   # The basis is no frame of class vectors, to be compared with features.
-  mask = jnp.ones(len(labels), bool)
-  sums = jax.eval_shape(
-    lambda s, t: eval_step(s, images, labels, mask, experiment, t),
-    state,
-    experiment.truth,
-  )
-  assert 'alignment' not in sums and frame_of(state) is None
+  outputs = jax.eval_shape(lambda s: outputs_of(s, images, experiment), state)
+  assert 'frame' not in outputs and frame_of(state) is None
 
 
 @pytest.mark.parametrize('change', [{'top': 'pool'}, {'feature_dim': 30}])

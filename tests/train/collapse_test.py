@@ -17,12 +17,11 @@ from hafjax import evaluate
 from hafjax import metrics
 from hafjax.runs import checkpoints
 from hafjax.runtime.devices import Devices
-from hafjax.train.collapse import NUM_SEVERE
 from hafjax.train.collapse import CollapsePass
 from hafjax.train.collapse import LayerError
-from hafjax.train.collapse import measures_of
 from hafjax.train.config import ConfigError
-from hafjax.train.evaluator import outputs_of
+from hafjax.train.forward import outputs_of
+from hafjax.train.predictions import NUM_SEVERE
 from hafjax.train.run import recorded_config
 from hafjax.train.run import train_and_evaluate
 from tests import helpers
@@ -221,16 +220,16 @@ def test_classes_without_examples(run):
   measures = CollapsePass(experiment, data, device, 64)
   stats = measures.statistics(state, 'test')['features']
   counts = np.where(np.arange(30) < 28, stats.counts, 0)
-  found = measures_of(stats.replace(counts=counts))
+  found = collapse.summary(stats.replace(counts=counts))
   assert found and np.isfinite(list(found.values())).all()
-  assert measures_of(stats.replace(counts=0 * counts)) == {}
+  assert collapse.summary(stats.replace(counts=0 * counts)) == {}
 
 
 def test_what_is_not_finite_is_left_out():
   stats = collapse.ClassStatistics.create(3, 2).update(
     np.float32([[1, 0], [1, 0], [0, 1], [0, 1]]), np.array([0, 1, 2, 2])
   )
-  found = measures_of(stats.astype(np.float64))
+  found = collapse.summary(stats.astype(np.float64))
   assert np.isfinite(list(found.values())).all()
   assert 'nc1_cdnv' not in found and found['nc1'] == 0
 

@@ -16,7 +16,7 @@ from hafjax.hierarchy import Hierarchy
 from hafjax.hierarchy import HierarchyError
 from hafjax.runs import checkpoints
 from hafjax.runs import tables
-from hafjax.train import evaluator
+from hafjax.train.forward import scores_of
 from hafjax.train.rules import RuleContext
 from hafjax.train.rules import RuleError
 from hafjax.train.rules import parse_rule
@@ -40,7 +40,8 @@ def probabilities(folder, **changes):
   config = helpers.tiny_config('cross_entropy', **changes)
   state, experiment, data = helpers.restored(config, folder, best=True)
   images = data.splits['test'].images
-  return np.asarray(evaluator.probabilities(state, images, experiment)), data
+  scores = scores_of(state, images, experiment)
+  return np.asarray(jax.nn.softmax(scores)), data
 
 
 def test_rules_are_added_to_a_finished_run(runs):
@@ -81,8 +82,8 @@ def test_rules_are_added_to_a_finished_run(runs):
     'cross_entropy',
     *(f'cross_entropy + {name}' for name in names[:-1]),
   ]
-  assert 'cross_entropy + selective' in tables.selective_table([results])
-  assert not tables.selective_table([before])
+  assert 'cross_entropy + selective' in tables.curve_table([results])
+  assert not tables.curve_table([before])
 
   # Evaluation of the same checkpoint finds the same.
   config.mode = 'eval'
@@ -118,7 +119,10 @@ def test_a_tree_cut_at_each_level():
 @pytest.mark.parametrize(
   'name, message',
   [
-    ('magic', "no rule 'magic' .* there are argmax, crm, hie, selective"),
+    (
+      'magic',
+      "no inference rule 'magic'; there are argmax, crm, hie, selective",
+    ),
     ('crm:2', "'crm' takes no argument"),
     ('hie:9', 'needs a level from 1 to 4, got 9'),
     ('hie:/nowhere', '/nowhere holds no run'),
@@ -166,11 +170,13 @@ def test_own_distances_are_the_costs(tmp_path):
   probs = jax.nn.softmax(jax.random.normal(jax.random.key(0), (40, 30)))
   labels = np.arange(40) % 30
   mask = np.ones(40, bool)
-  ranking = metrics.Ranking.create(data.distances, (1,))
+  tables = metrics.MetricTables.create(data.hierarchy, data.distances, (1,))
+  chosen = tables.select(['ranking'])
   found = {}
   for name in ('argmax', 'crm'):
     rule = parse_rule(name, setting)
-    sums = rule.sums(probs, None, labels, mask, ranking)
-    found[name] = rule.finalise(sums, ranking)
+    assert rule.metrics == ('ranking',)
+    sums = rule.sums(probs, None, labels, mask, chosen)
+    found[name] = rule.finalize(sums, chosen).figures
   # Where all mistakes are equal, least risk is the likeliest class.
   assert found['crm'] == pytest.approx(found['argmax'])
