@@ -2,39 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report's page: one HTML file that holds all it needs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 import os
 import pathlib
-from typing import NamedTuple
 
 from absl import logging
 
 from hafjax.report import markup
+from hafjax.report import overview
 from hafjax.report import sections
+from hafjax.report.context import Context
 from hafjax.runs.find import Run
 from hafjax.runs.find import check_files
 from hafjax.runs.find import hierarchy_of
 from hafjax.runs.find import runs_by_name
-
-
-class _Section(NamedTuple):
-  """A part of the page."""
-
-  anchor: str
-  title: str
-  content: Callable[[sections.Context], str]
-
-
-_SECTIONS = (
-  _Section('comparison', 'Comparison', sections.comparison),
-  _Section('training', 'Training', sections.training),
-  _Section('collapse', 'Collapse', sections.collapse),
-  _Section('similarity', 'Similarity of classes', sections.similarities),
-  _Section('heights', 'Mistakes by height', sections.heights),
-  _Section('confusion', 'Confusion', sections.confusions),
-  _Section('tree', 'Accuracy in the tree', sections.tree),
-  _Section('severe', 'Most severe mistakes', sections.severe),
-)
 
 
 def write(
@@ -58,7 +39,7 @@ def write(
   Raises:
     ReportError: if a file of the runs is damaged.
   """
-  context = sections.Context(
+  context = Context(
     methods=runs_by_name(runs),
     hierarchy=hierarchy_of(runs[0]),
     gallery=markup.Gallery(output / 'pictures'),
@@ -68,9 +49,9 @@ def write(
   # Pictures take minutes: what is damaged is told before.
   for run in runs:
     check_files(run, context.hierarchy.num_classes)
-  parts = []
-  for number, section in enumerate(_SECTIONS, 1):
-    logging.info('Section %d of %d: %s.', number, len(_SECTIONS), section.title)
+  parts, found = [], sections.all_sections()
+  for number, section in enumerate(found, 1):
+    logging.info('Section %d of %d: %s.', number, len(found), section.title)
     parts.append(
       f'<section id="{section.anchor}"><h2>{number}. {section.title}</h2>\n'
       f'{section.content(context)}</section>\n'
@@ -78,15 +59,15 @@ def write(
   output.mkdir(parents=True, exist_ok=True)
   file = output / 'report.html'
   part = file.with_name(f'{file.name}.part')
-  part.write_text(_page(context, ''.join(parts)), encoding='utf-8')
+  part.write_text(_page(context, found, ''.join(parts)), encoding='utf-8')
   os.replace(part, file)
   return file
 
 
-def _page(context, content) -> str:
+def _page(context, found, content) -> str:
   links = ''.join(
     f'<li><a href="#{section.anchor}">{section.title}</a></li>'
-    for section in _SECTIONS
+    for section in found
   )
   return f"""<!DOCTYPE html>
 <html lang="en">
@@ -99,7 +80,7 @@ def _page(context, content) -> str:
 </head>
 <body>
 <header><h1>Mistakes, and how bad they are</h1>
-{sections.facts(context)}
+{overview.facts(context)}
 <nav><ol>{links}</ol></nav>
 </header>
 <main>

@@ -36,6 +36,10 @@ _DASHES = ((), (4, 1.5), (1.2, 1.2), (6, 1.2, 1.2, 1.2))
 _WIDTH, _HEIGHT = 4.2, 2.9
 
 
+# What matplotlib finds ticks for, and no run gets near.
+LARGEST = 1e100
+
+
 class Style(NamedTuple):
   """How a method's lines look in all pictures."""
 
@@ -111,6 +115,44 @@ def curve_picture(
   axis.xaxis.set_major_locator(
     ticker.MaxNLocator(6, integer=True, min_n_ticks=1)
   )
+  axis.grid(axis='y', color='0.9', linewidth=0.6)
+  axis.spines[['top', 'right']].set_visible(False)
+  axis.tick_params(labelsize=9)
+  return figure
+
+
+def line_picture(
+  lines_by_name: Mapping[str, tuple[np.ndarray, np.ndarray]],
+  looks: Mapping[str, Style],
+  x: str,
+  y: str,
+) -> figure_lib.Figure:
+  """A line a name, of one quantity over another.
+
+  Args:
+    lines_by_name: (x, y) of the points.
+    looks: by name, see `styles`.
+    x: name of the quantity along.
+    y: name of the other.
+
+  Returns:
+    A figure with one axes; its lines are those given, in their order.
+  """
+  figure = figure_lib.Figure(figsize=(_WIDTH, _HEIGHT), layout='constrained')
+  axis = figure.subplots()
+  for name, points in lines_by_name.items():
+    look = looks[name]
+    axis.plot(
+      # What is larger than ticks can be is not drawn.
+      *(np.where(np.abs(p) < LARGEST, p, np.nan) for p in points),
+      color=look.colour,
+      linestyle=_linestyle(look),
+      linewidth=1.5,
+      label=shown(name),
+      marker='o' if len(points[0]) == 1 else None,
+    )
+  axis.set_xlabel(shown(x))
+  axis.set_title(shown(y), fontsize=10)
   axis.grid(axis='y', color='0.9', linewidth=0.6)
   axis.spines[['top', 'right']].set_visible(False)
   axis.tick_params(labelsize=9)

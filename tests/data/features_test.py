@@ -21,7 +21,7 @@ from hafjax.data import load_dataset
 from hafjax.data import splits as splits_lib
 from hafjax.hierarchy import load_hierarchy
 from hafjax.report import __main__ as report_command
-from hafjax.report.sections import tiles
+from hafjax.report.sections import severe
 from hafjax.runs import checkpoints
 from hafjax.runtime import devices
 from hafjax.runtime.devices import Devices
@@ -245,7 +245,7 @@ def test_a_head_trains_is_measured_and_reported(folder, tmp_path):
   page = next(run.rglob('*.html')).read_text()
   part = page.split('<section id="severe">')[1].split('</section>')[0]
   # Paths of the worst mistakes, without pictures.
-  assert part.count('<figure class="tile">') == min(tiles.NUM_TILES, wrong) > 0
+  assert part.count('<figure class="tile">') == min(severe.NUM_TILES, wrong) > 0
   assert '<img' not in part and 'predicted:' in part
   # Measured again from the files.
   again = evaluate.evaluate_run(run, data_dir=str(folder))

@@ -40,8 +40,9 @@ from hafjax.hierarchy.formats import registry
 from hafjax.methods import devise
 from hafjax.models import pretrained
 from hafjax.models import resnet
-from hafjax.report import page
+from hafjax.report import overview
 from hafjax.report import sections
+from hafjax.report.context import Context
 from hafjax.runs import checkpoints
 from hafjax.runs import tables
 from hafjax.runs.find import check_files
@@ -622,7 +623,7 @@ def _run_contents() -> dict[str, bytes]:
 def _read_report(anchors, file):
   """Makes some sections of the page, without drawing."""
   runs = find_runs([file.parent])
-  context = sections.Context(
+  context = Context(
     methods=runs_by_name(runs),
     hierarchy=hierarchy_of(runs[0]),
     gallery=_NoPictures(),
@@ -631,14 +632,14 @@ def _read_report(anchors, file):
   )
   for run in runs:
     check_files(run, context.hierarchy.num_classes)
-  assert sections.facts(context)
-  for section in page._SECTIONS:
+  assert overview.facts(context)
+  for section in sections.all_sections():
     if section.anchor in anchors:
       assert isinstance(section.content(context), str)
   results = [run.results for run in runs]
   for split in ('val', 'test'):
     assert tables.results_table(results, split)
-    tables.selective_table(results, split)
+    tables.curve_table(results, split)
 
 
 def _read_workdir(file):

@@ -26,7 +26,7 @@ from hafjax.report import __main__ as command
 from hafjax.report import markup
 from hafjax.report import page
 from hafjax.report import plots
-from hafjax.report import sections
+from hafjax.report.histories import curve
 from hafjax.runs.find import ReportError
 from hafjax.runs.find import find_runs
 from hafjax.runs.find import read_lines
@@ -34,7 +34,7 @@ from hafjax.runs.find import runs_by_name
 from tests import run_files
 from tests import strategies
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TREE = run_files.TREE
 # Names that would be markup, formulas or glyphs that are not there.
 HOSTILE = Hierarchy.from_paths(
@@ -147,7 +147,7 @@ def test_mistakes_against_loops(tree, seed):
 def test_cosines_of_an_etf():
   etf = frames.simplex_etf(7, seed=3)
   np.testing.assert_allclose(
-    confusion.cosines(5 * etf + 2, centred=True),
+    confusion.cosines(5 * etf + 2, centered=True),
     frames.etf_similarity(7),
     atol=1e-12,
   )
@@ -471,7 +471,9 @@ def test_names_are_text_and_missing_files_are_said(tmp_path):
   # Similarities, heights, confusion, tree and severe mistakes of b are there.
   assert text.count('1 of 2 runs have no <code>predictions.npz</code>') == 5
   assert text.count(f'{evaluate}{tmp_path / "a" / "0"}</code>') == 5
-  assert text.count(f'{evaluate}{tmp_path}</code>') == 1
+  # No other run is measured anew, whatever folders they have in common.
+  both = f'{tmp_path / "a" / "0"},{tmp_path / "b"}'
+  assert text.count(f'{evaluate}{both}</code>') == 1
   elements = Elements(text)
   assert 'confusion_b$&<i>' in [a['alt'] for a in elements.of('img')]
   assert (tmp_path / 'pictures' / 'confusion_b_i.pdf').exists()
@@ -573,9 +575,9 @@ def test_curves_are_means_with_extremes():
     ],
     [dict(epoch=1.0, a=2.0), dict(step=3, a=9.0)],
   ]
-  found = sections.curve(histories, 'a')
+  found = curve(histories, 'a')
   np.testing.assert_array_equal(found, [[1, 2], [1.5, 3], [1, 3], [2, 3]])
-  assert sections.curve(histories, 'b') is None
+  assert curve(histories, 'b') is None
   looks = plots.styles(['x', 'y'])
   figure = plots.curve_picture({'y': found}, looks, 'title', log=True)
   (line,) = figure.axes[0].lines

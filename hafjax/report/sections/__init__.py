@@ -1,29 +1,39 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The sections of the report, each from files to HTML."""
+"""Sections of the report, one file each, found by their names.
 
-from hafjax.report.sections.context import Context
-from hafjax.report.sections.curves import collapse
-from hafjax.report.sections.curves import curve
-from hafjax.report.sections.curves import training
-from hafjax.report.sections.in_tree import heights
-from hafjax.report.sections.in_tree import tree
-from hafjax.report.sections.overview import facts
-from hafjax.report.sections.pairs import confusions
-from hafjax.report.sections.similarity import similarities
-from hafjax.report.sections.table import comparison
-from hafjax.report.sections.tiles import severe
+A module here offers
 
-__all__ = [
-  'Context',
-  'collapse',
-  'comparison',
-  'confusions',
-  'curve',
-  'facts',
-  'heights',
-  'severe',
-  'similarities',
-  'training',
-  'tree',
-]
+    TITLE             heading
+    ORDER             sections stand in ascending order
+    content(context)  -> HTML, see `report.context.Context`
+
+and its name is the section's anchor.
+"""
+
+from collections.abc import Callable
+import importlib
+from typing import NamedTuple
+
+from hafjax import plugins
+from hafjax.report.context import Context
+
+
+class Section(NamedTuple):
+  """A part of the page."""
+
+  anchor: str
+  title: str
+  content: Callable[[Context], str]
+
+
+def all_sections() -> list[Section]:
+  """In the order of the page."""
+  modules = {
+    name: importlib.import_module(f'{__name__}.{name}')
+    for name in plugins.plugin_names(__name__)
+  }
+  return [
+    Section(name, module.TITLE, module.content)
+    for name, module in sorted(modules.items(), key=lambda m: m[1].ORDER)
+  ]

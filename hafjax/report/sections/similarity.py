@@ -1,6 +1,6 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Similarities of classes, side by side."""
+"""Cosines of class means beside their target."""
 
 from absl import logging
 import numpy as np
@@ -9,16 +9,20 @@ from hafjax import frames
 from hafjax import plots
 from hafjax.hierarchy import KINDS
 from hafjax.metrics import confusion
-from hafjax.report.sections import context as context_lib
+from hafjax.report import context as context_lib
+from hafjax.report.context import Context
 from hafjax.runs.find import PREDICTIONS
 from hafjax.runs.find import ReportError
+
+TITLE = 'Similarity of classes'
+ORDER = 40
 
 # Of the similarity beside classifiers that are learned: that of HAFrame's
 # figures for CIFAR-100.
 _GAMMA = 2.0
 
 
-def similarities(context: context_lib.Context) -> str:
+def content(context: Context) -> str:
   """Cosines of class means beside their target."""
   parts = {
     method: _similarity(context, method, run, arrays)
@@ -26,7 +30,9 @@ def similarities(context: context_lib.Context) -> str:
   }
   missing = context_lib.note(context_lib.missing(context, PREDICTIONS))
   if not parts:
-    return missing or context_lib.note(context_lib.lacking('class_means'))
+    return missing or context_lib.note(
+      context_lib.lacking(context, 'class_means')
+    )
   return (
     context_lib.note(
       'Cosines between the mean features of classes, in tree order, beside '
@@ -43,7 +49,7 @@ def _similarity(context, method, run, arrays) -> str:
   logging.info('Drawing the similarities of %s.', method)
   config = run.record['config']
   if 'frame' in arrays:
-    goal, centred = confusion.cosines(arrays['frame']), False
+    goal, centered = confusion.cosines(arrays['frame']), False
     words = 'the rows of its own frame'
   else:
     kind = run.results.get('distance')
@@ -54,20 +60,20 @@ def _similarity(context, method, run, arrays) -> str:
     except frames.FrameError as error:
       file = run.folder / 'run.json'
       raise ReportError(f'{file}: {error}') from error
-    centred = True
+    centered = True
     words = (
       f'the hierarchy-aware similarity (γ = {gamma:g}), which this method was '
       'not told'
     )
-  found = confusion.cosines(arrays['class_means'], centred)
+  found = confusion.cosines(arrays['class_means'], centered)
   pairs = ~np.eye(len(goal), dtype=bool)
   error = (found - goal)[pairs]
   figure = plots.similarity_picture(
     {'class means': found, 'target': goal}, context.hierarchy
   )
   caption = (
-    f'Seed {run.seed}. Left: {"centred " * centred}class means of test images; '
-    f'right: {words}. Over pairs of classes they are '
+    f'Seed {run.seed}. Left: {"centered " * centered}class means of test '
+    f'images; right: {words}. Over pairs of classes they are '
     f'{np.abs(error).mean():.3f} apart in the mean; left less right has a '
     f'standard deviation of {error.std():.3f}.'
   )

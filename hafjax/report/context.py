@@ -1,11 +1,10 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What sections are made of, and sentences that several have."""
+"""What sections are made from, and pieces that several of them have."""
 
 from collections.abc import Mapping, Sequence
 import dataclasses
 import functools
-import os
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class Pooled:
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-  """What sections are made of.
+  """What sections are made from.
 
   Attributes:
     methods: runs by name.
@@ -74,7 +73,7 @@ class Context:
     return found
 
   def arrays(self, run: Run, *names: str) -> dict | None:
-    """See `runs.predictions`."""
+    """See `runs.find.read_predictions`."""
     return read_predictions(run, self.hierarchy.num_classes, names)
 
   def first_with(self, name: str, *names: str):
@@ -93,24 +92,26 @@ def seeds_of(seeds: Sequence[int]) -> str:
 
 def missing(context: Context, file: str) -> str:
   """A sentence on the runs that lack a file; '' where all have it."""
-  lacking = [run for run in context.runs if not (run.folder / file).exists()]
-  if not lacking:
+  without = [run for run in context.runs if not (run.folder / file).exists()]
+  if not without:
     return ''
-  count, total = len(lacking), len(context.runs)
-  folder = os.path.commonpath([run.folder for run in lacking])
+  count, total = len(without), len(context.runs)
   who = 'No run has' if count == total else f'{count} of {total} runs have no'
-  return (
-    f'{who} {markup.code(file)}; '
-    f'{markup.code(evaluate_command(folder))} makes it.'
-  )
+  return f'{who} {markup.code(file)}; {advice(without)}.'
 
 
-def lacking(array: str) -> str:
+def lacking(context: Context, array: str) -> str:
   """A sentence where files are there and an array is in none of them."""
   return (
-    f'No {markup.code(PREDICTIONS)} holds {markup.code(array)}: '
-    '<code>python -m hafjax.evaluate --workdir=...</code> writes it.'
+    f'No {markup.code(PREDICTIONS)} holds {markup.code(array)}; '
+    f'{advice(context.runs)}.'
   )
+
+
+def advice(runs: Sequence[Run]) -> str:
+  """What writes the files that runs lack, and touches no other runs."""
+  command = evaluate_command(*(run.folder for run in runs))
+  return f'{markup.code(command)} writes it'
 
 
 def note(*sentences: str) -> str:

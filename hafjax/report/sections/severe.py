@@ -1,19 +1,23 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The most severe mistakes as pictures."""
+"""The most severe mistakes, with both paths."""
 
 import numpy as np
 
+from hafjax.report import context as context_lib
 from hafjax.report import markup
 from hafjax.report import plots
-from hafjax.report.sections import context as context_lib
+from hafjax.report.context import Context
 from hafjax.runs.find import PREDICTIONS
+
+TITLE = 'Most severe mistakes'
+ORDER = 80
 
 # Tiles of severe mistakes a method.
 NUM_TILES = 12
 
 
-def severe(context: context_lib.Context) -> str:
+def content(context: Context) -> str:
   """The worst mistakes, as images (where there are any) with both paths."""
   missing = context_lib.note(context_lib.missing(context, PREDICTIONS))
   parts = {
@@ -23,7 +27,7 @@ def severe(context: context_lib.Context) -> str:
     )
   }
   if not parts:
-    return missing or context_lib.note(context_lib.lacking('severe'))
+    return missing or context_lib.note(context_lib.lacking(context, 'severe'))
   return (
     context_lib.note(
       'Test images whose predicted class is farthest from the true one, '

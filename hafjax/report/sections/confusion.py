@@ -1,21 +1,25 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which classes are taken for which."""
+"""Confusion matrices in tree order."""
 
 from absl import logging
 import numpy as np
 
 from hafjax.metrics import confusion
+from hafjax.report import context as context_lib
 from hafjax.report import markup
 from hafjax.report import plots
-from hafjax.report.sections import context as context_lib
+from hafjax.report.context import Context
 from hafjax.runs.find import PREDICTIONS
+
+TITLE = 'Confusion'
+ORDER = 60
 
 # Pairs of classes in the list of the most frequent mistakes.
 _PAIRS = 10
 
 
-def confusions(context: context_lib.Context) -> str:
+def content(context: Context) -> str:
   """Confusion matrices in tree order."""
   missing = context_lib.note(context_lib.missing(context, PREDICTIONS))
   parts = {}

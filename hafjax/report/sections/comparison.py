@@ -1,18 +1,24 @@
 # Copyright 2026 The hafjax Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The comparison of methods, and differences seed by seed."""
+"""Comparison of methods, and differences seed by seed."""
 
 import math
 
 from absl import logging
 import numpy as np
 
+from hafjax.metrics import direction
+from hafjax.report import context as context_lib
 from hafjax.report import markup
-from hafjax.report.sections import context as context_lib
+from hafjax.report import plots
+from hafjax.report.context import Context
 from hafjax.runs import tables
 
+TITLE = 'Comparison'
+ORDER = 10
 
-def comparison(context: context_lib.Context) -> str:
+
+def content(context: Context) -> str:
   """Means and intervals, and paired tests against the baseline."""
   results = [
     dict(run.results, variant=run.name)
@@ -35,7 +41,7 @@ def comparison(context: context_lib.Context) -> str:
   others = tables.shared(
     {row: list(seeds.values()) for row, seeds in own.items()}, numbers
   )
-  content = [
+  parts = [
     context_lib.note(
       f'Metrics of the {context.split} split, of the checkpoint that is best '
       'by validation top-1: mean over seeds ± half of the 95 % interval '
@@ -46,29 +52,59 @@ def comparison(context: context_lib.Context) -> str:
     _GLOSSARY,
   ]
   if others:
-    content.append(
+    parts.append(
       markup.details(
         f'More metrics ({len(others)})', _means(context, own, others)
       )
     )
-  selective = tables.selective_cells(results, context.split)
-  if selective:
-    header, rows = selective
-    escaped = [[markup.text(cell) for cell in row] for row in rows]
-    content.append(
+  parts += _curves(results, context)
+  parts += ['<h3>Differences to the baseline</h3>\n']
+  parts += [_differences(context, groups, main)]
+  return ''.join(parts)
+
+
+def _curves(results, context) -> list[str]:
+  """Tables and pictures of the inference rules that have a curve."""
+  parts = []
+  for (x, y), groups in tables.curves_of(results, context.split).items():
+    logging.info('Drawing %s by %s.', y, x)
+    header, rows = tables.curve_cells(groups)
+    lines = {row: _mean_line(pairs, x, y) for row, pairs in groups.items()}
+    looks = plots.styles(list(lines))
+    curve, _ = next(iter(groups.values()))[0]
+    caption = (
+      f'Means over seeds; along a line, {markup.text(curve.parameter)} varies.'
+    )
+    figure = plots.line_picture(lines, looks, x, y)
+    axes = f'{markup.text(y)} by {markup.text(x)}'
+    parts.append(
       markup.details(
-        'The inference rule ‘selective’',
+        f'Inference rules: {axes}',
         context_lib.note(
-          'Risk (share of wrong answers) and coverage (how much the answers '
-          'say) at thresholds of confidence, and the area under the curve '
-          'of both.'
+          f'The area under the curve of {axes}, and both at some values of '
+          f'{markup.text(curve.parameter)}, after the @.',
+          markup.text(curve.note),
         )
-        + markup.table([markup.text(cell) for cell in header], escaped),
+        + markup.table(
+          [markup.text(cell) for cell in header],
+          [[markup.text(cell) for cell in row] for row in rows],
+        )
+        + markup.legend(looks)
+        + context.gallery.picture(f'rules_{y}_by_{x}', figure, caption, looks),
       )
     )
-  content += ['<h3>Differences to the baseline</h3>\n']
-  content += [_differences(context, groups, main)]
-  return ''.join(content)
+  return parts
+
+
+def _mean_line(pairs, x, y) -> tuple[np.ndarray, np.ndarray]:
+  """Means over runs of a curve's x and y; of those as long as the first."""
+  points = [
+    np.array([curve.columns[x], curve.columns[y]], np.float64)
+    for curve, _ in pairs
+  ]
+  return tuple(
+    np.mean([p for p in points if p.shape == points[0].shape], axis=0)
+  )
 
 
 _GLOSSARY = """<dl class="glossary">
@@ -114,7 +150,7 @@ def _best(groups, metric) -> float | None:
     for seeds in groups.values()
   ]
   means = [mean for mean in means if not math.isnan(mean)]
-  sign = tables.better(metric)
+  sign = direction(metric)
   if not sign or len(groups) < 2 or not means:
     return None
   return sign * max(sign * mean for mean in means)
@@ -177,7 +213,7 @@ def _difference_cells(seeds, others, metrics) -> list[str]:
     ]
     verdict = ''
     if p < 0.05:
-      good = mean * tables.better(metric) > 0
+      good = mean * direction(metric) > 0
       verdict = f' <b class="{"good" if good else "bad"}">' + (
         'better</b>' if good else 'worse</b>'
       )

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was run: the facts above the sections."""
 
+from hafjax.report import context as context_lib
 from hafjax.report import markup
-from hafjax.report.sections import context as context_lib
 
 
 def _flat(config: dict, prefix: str = '') -> dict[str, str]:
