@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from hafjax.report import plots
-from hafjax.report import sections
+from hafjax.report.histories import curve
 from tests import strategies
 from tests.fuzz import targets as fuzzing
 
@@ -340,13 +340,21 @@ def test_every_curve_is_drawn(key, values, log):
   history = [
     dict({'epoch': i, 'loss': i + 1} | {key: v}) for i, v in enumerate(values)
   ]
-  curve = sections.curve([history], 'loss')
-  if curve:
+  line = curve([history], 'loss')
+  if line:
     looks = plots.styles(['a'])
-    figure = plots.curve_picture({'a': curve}, looks, 'loss', log)
+    figure = plots.curve_picture({'a': line}, looks, 'loss', log)
     assert plots.encoded(figure, 'png').startswith(b'\x89PNG')
   else:
     assert key == 'epoch'
+
+
+@pytest.mark.parametrize('x', [[0, 1e308, math.nan], [-math.inf, 1, 1]])
+@pytest.mark.parametrize('y', [[5e-324, 1e300, 1], [2**62, -(2**62), 0]])
+def test_every_curve_of_a_rule_is_drawn(x, y):
+  points = np.array([x, y], np.float64)
+  figure = plots.line_picture({'a': points}, plots.styles(['a']), '$', 'y')
+  assert plots.encoded(figure, 'png').startswith(b'\x89PNG')
 
 
 # --- Files that would do something --------------------------------------------

@@ -453,6 +453,7 @@ def test_rules_and_columns_that_all_rows_have(tmp_path):
     '1',
     '0.125',
   ]
+  assert (tmp_path / 'pictures' / 'rules_risk_by_coverage.pdf').exists()
 
 
 def test_names_are_text_and_missing_files_are_said(tmp_path):
