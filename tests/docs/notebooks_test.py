@@ -61,6 +61,8 @@ def colab(tmp_path, monkeypatch):
     'PIP_NO_INDEX': 1,
     # A variable sets what the option stores, which is 0 for 'no isolation'.
     'PIP_NO_BUILD_ISOLATION': 0,
+    # As for users, whose code may broadcast.
+    'JAX_NUMPY_RANK_PROMOTION': 'allow',
     'PIP_DISABLE_PIP_VERSION_CHECK': 1,
   }
   for name, value in environment.items():
