@@ -20,8 +20,8 @@ import jax.numpy as jnp
 from configs import quickstart
 from hafjax.data import load_dataset
 from hafjax.runs import tables
-from hafjax.runtime.devices import Devices
 from hafjax.train import step
+from hafjax.train.session import Session
 from hafjax.train.setup import Setup
 
 _HIERARCHY = flags.DEFINE_string(
@@ -56,17 +56,17 @@ def _config(variant: str, top: str, fields: dict, model: int):
 def _memory(config) -> dict[str, int]:
   data = load_dataset(config)
   setup = Setup.create(config, data)
-  device = Devices(data, config.mesh)
-  trainer = step.Trainer(setup, device)
+  session = Session(setup)
+  trainer = step.Trainer(session)
   batch = (config.batch_size,)
   images, labels = (
-    jax.ShapeDtypeStruct(shape, dtype, sharding=device.split)
+    jax.ShapeDtypeStruct(shape, dtype, sharding=session.devices.batch)
     for shape, dtype in (
       (batch + data.image_shape, jnp.uint8),
       (batch, jnp.int32),
     )
   )
-  state = device.abstract_state(setup)
+  state = session.abstract_state
   trainer.compile(state, trainer.totals(), images, labels)
   return trainer.memory
 
