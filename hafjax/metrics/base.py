@@ -20,6 +20,7 @@ import numpy as np
 from hafjax import frames
 from hafjax.hierarchy import Hierarchy
 from hafjax.numerics.arrays import ArrayLike
+from hafjax.numerics.vectors import at_least_float32
 
 # Sums of a batch, and tables of the classes: arrays in dicts or structs.
 Sums = Any
@@ -77,10 +78,6 @@ class Scored:
       ranked = rank(label_last_where_invalid(scores, labels), num_ranks)
     probs = probs.astype(scores.dtype)
     return cls(scores, probs, labels, ranked, **others)
-
-
-def at_least_float32(scores):
-  return scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
 
 
 def label_last_where_invalid(scores, labels, xp=jnp):
